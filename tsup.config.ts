@@ -25,7 +25,7 @@ await rm('dist', { recursive: true, force: true })
 const options: Options[] = [
   {
     ...shared,
-    // With the entries, so that the command line and the configuration that it loads share one copy.
+    // Built with the entries, so the command line and the configuration that it loads share one copy.
     entry: Object.fromEntries([...entries, ...PROGRAM]),
     esbuildPlugins: [requireBuiltins(), noteInputs('esm')],
     // rollup's declarations set `baseUrl`, which TypeScript 6 deprecates.
@@ -35,8 +35,8 @@ const options: Options[] = [
     ...shared,
     entry: Object.fromEntries(entries),
     outDir: BEFORE_COMMONJS,
-    // An ES module only, which Jest cannot `require`. The ES modules of this package import it, so that a fix in it reaches users without
-    // a release of ours.
+    // This package is only an ES module, which Jest cannot `require`. The ES modules of latchkey import it, so a fix in it reaches users
+    // without a latchkey release.
     noExternal: ['jose'],
     treeshake: false,
     esbuildPlugins: [noteInputs('cjs')],

@@ -6,8 +6,8 @@ import { ALONE, EVERY, LONG, NOT_OURS } from './test/tools/suites.js'
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 const cores = availableParallelism()
-// Many tests wait for a server or a clock: running one more file than there are cores keeps every core busy. Long tests start processes of their
-// own.
+// Many tests wait for a server or a clock: running one more file than there are cores keeps every core busy. Long tests start their own
+// processes.
 const QUICK = { maxWorkers: cores + 1 }
 // Long tests start their own servers and browsers: on a busy machine, each of their steps takes many times as long.
 const PATIENT = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } }
@@ -45,7 +45,10 @@ const config: ViteUserConfig = defineConfig({
   },
 })
 
-/** One after the other: files of `together` share the modules that a worker has loaded, for as long as no other project comes between them. */
+/**
+ * Projects run one after another: the files of `together` share the modules that a worker has loaded only while no other project runs in
+ * between.
+ */
 function project(
   name: string,
   test: NonNullable<TestProjectInlineConfiguration['test']>,

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 const OS = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32']
 const CPU = ['x64', 'arm64', 'arm', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x', 'wasm32']
 
-/** The platform that a name such as `@scope/name-linux-x64-musl` stands for. */
+/** The platform encoded in a package name such as `@scope/name-linux-x64-musl`. */
 const platformOf = (name) => {
   const words = name.split(/[-/]/)
   const os = OS.find((word) => words.includes(word))
@@ -19,7 +19,7 @@ const file = new URL('../package-lock.json', import.meta.url)
 const lock = JSON.parse(readFileSync(file, 'utf8'))
 const packages = lock.packages
 
-/** Where the package at `from` finds `name`, walking up the folders as Node does. */
+/** The location of `name` for the package at `from`, found by walking up the folders as Node does. */
 const resolve = (from, name) => {
   for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/node_modules/')))) {
     const place = `${folder === '' ? '' : `${folder}/`}node_modules/${name}`

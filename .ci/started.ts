@@ -19,7 +19,7 @@ export const freePort = (): Promise<number> =>
 export type Started = {
   /** Waits until its output matches. Fails if the program ends first, or if this takes too long. */
   says(pattern: RegExp): Promise<string>
-  /** Waits for it to end, and returns its exit code and all of its output. */
+  /** Waits for the program to end, and returns its exit code and all of its output. */
   ended(): Promise<{ readonly code: number | null; readonly output: string }>
   /** Sends SIGINT to the whole process group, as a terminal does on Ctrl-C. */
   interrupt(): void

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePort, type Started, start } from './started.js'
 
-// Follows the example like a reader: pastes each line that it prints into a shell, and compares the result with what it promises.
-// `tsx .ci/tour.ts npm start` runs it from the sources, `tsx .ci/tour.ts tsx --tsconfig …` with the built package.
+// Follows the example like a reader: pastes each line that it prints into a shell, and compares the result with what the line promises.
+// `tsx .ci/tour.ts npm start` runs the example from the sources, `tsx .ci/tour.ts tsx --tsconfig …` with the built package.
 const [, , command = 'npm', ...args] = process.argv
 const shell = promisify(execFile)
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { deciderOf, type Internals } from '../../src/instance.js'
 import { instance } from '../latchkey/harness.js'
 
-/** How many actors are distinguished in one minute, and how many kinds of attempts of each. */
+/** The maximum number of actors counted separately per minute, and of kinds of attempts per actor. */
 const [ACTORS, KINDS] = [1000, 8]
 
 function world() {
@@ -20,7 +20,7 @@ function world() {
   return { attempt, seenIn }
 }
 
-it("refused actors of one tenant, however many, do not hide the refused attempts of another tenant's actors", async () => {
+it('refused actors of one tenant, however many, do not hide the refused attempts of actors in another tenant', async () => {
   const { attempt, seenIn } = world()
   for (let at = 0; at < 2 * ACTORS; at += 1) attempt(`u${at}`, 'crowded', 'create')
   attempt('zoe', 'quiet', 'update')

@@ -7,7 +7,7 @@ const HOUR = 3_600_000
 const JUMPS = [0, 5 * HOUR, -3 * HOUR, 365 * 24 * HOUR, -365 * 24 * HOUR, 90_000] as const
 
 describe.each(await everyStore())('jumping clocks on $kind', ({ skip, place }) => {
-  /** Two nodes on one database. The test changes the offsets of their clocks as it runs. */
+  /** Two nodes on one database. The test shifts their clocks while they are running. */
   async function nodes() {
     const open = await place()
     const off = [0, 5 * HOUR]
@@ -31,7 +31,7 @@ describe.each(await everyStore())('jumping clocks on $kind', ({ skip, place }) =
   }
 
   it.skipIf(skip)(
-    'two nodes with jumping clocks never read for one consumer at the same time, and deliver each event once, in order',
+    'two nodes with jumping clocks never run the same consumer at the same time, and deliver each event once, in order',
     async () => {
       const { right, wrong, jump } = await nodes()
       const seen: string[] = []
@@ -49,7 +49,7 @@ describe.each(await everyStore())('jumping clocks on $kind', ({ skip, place }) =
       for (let turn = 0; turn < 12; turn += 1)
         await (turn % 2 === 0 ? right : wrong).system.create({ name: `Token ${turn}`, scopes: ['stock:read'] })
       await until(() => seen.length >= 12)
-      // The reading node hands over, and the other continues, whatever their clocks say.
+      // The first consumer stops, and the other node's consumer takes over, whatever the clocks say.
       await consumers[0]?.stop()
       jump(1)
       for (let turn = 0; turn < 6; turn += 1) await right.system.create({ name: `More ${turn}`, scopes: ['stock:read'] })

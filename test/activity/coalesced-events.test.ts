@@ -8,7 +8,7 @@ import type { StoredEvent } from '../../src/model/event.js'
 import type { GuardedStore } from '../../src/store/guarded-store.js'
 import { instance, mint, until, verdict } from '../latchkey/harness.js'
 
-/** A recorder with a clock that the test sets, and what it has written. */
+/** A recorder with a clock that the test sets, and the events that the recorder has written. */
 function recorder() {
   const written: StoredEvent[] = []
   let tick = 0
@@ -49,7 +49,7 @@ it('an event about a quiet tenant is written within seconds although another ten
   expect(written.length).toBeLessThanOrEqual(120)
 })
 
-it('an event that a flood caused first is written within seconds once another caller causes it too', async () => {
+it('an event first caused by a flood is written within seconds once another caller causes the same event', async () => {
   const { written, note, flushAt } = recorder()
   for (let at = 0; at < 500; at += 1) note(`own ${at}`, at, '203.0.113.9')
   note('acme', 0, '203.0.113.9')
@@ -60,7 +60,7 @@ it('an event that a flood caused first is written within seconds once another ca
   expect(written.filter(({ tenantId }) => tenantId === 'acme')).toMatchObject([{ ip: '198.51.100.66', count: 2 }])
 })
 
-it('events beyond the budget are counted in one combined event a minute, which is not delayed', async () => {
+it('events beyond the budget are combined into one event per minute, which is not delayed', async () => {
   const { written, note, flushAt } = recorder()
   for (let at = 0; at < 3000; at += 1) note(`tenant ${at}`, at, '203.0.113.9')
   for (let seconds = 0; seconds < 60; seconds += 1) await flushAt(seconds * 1000)
@@ -82,7 +82,7 @@ it('refusals for the tokens of thousands of owners do not hide the refused use o
   expect((await seen())[0]).toMatchObject({ code: 'ip_denied', ip: '198.51.100.66', count: 1 })
 })
 
-it("an actor who names very many tenants does not hide the refused attempts of another tenant's actor", async () => {
+it("an actor who names a huge number of tenants does not hide the refused attempts of another tenant's actor", async () => {
   const tokens = instance()
   const inside = deciderOf(tokens) as Internals
   const mallory = tokens.as({ id: 'mallory', tenants: '*', manages: 'own', scopes: [] })

@@ -107,7 +107,7 @@ it('a node delivers no more events after a sleep during which another node took 
     vi.spyOn(performance, 'now').mockImplementation(() => stopped + 1_000 + woken)
     const [row] = await store.consumers('acme_test')
     if (row === undefined) throw new Error('nobody reads')
-    // The other node has handled all of them and waits for more.
+    // The other node has handled all events and is waiting for more.
     await store.saveConsumer({ ...row, holder: 'other', version: row.version + 1, position: 4 })
     vi.spyOn(Date, 'now').mockImplementation(() => wall + HOUR)
   })

@@ -53,7 +53,7 @@ describe.each(await everyKind())('a consumer whose process is killed on $kind', 
       await writer
       const expected = await trail(tokens)
       const lines = await linesWhen(file, (found) => new Set(found.map(({ id }) => id)).size >= expected.length)
-      // Both processes follow the order of the store, and so do the first deliveries of all events.
+      // Each process delivers events in store order, and so do the first deliveries across both processes.
       expect([...new Set(lines.map(({ id }) => id))]).toEqual(expected)
       for (const child of [first, second]) {
         const own = lines.filter(({ by }) => by === String(child.pid)).map(({ id }) => expected.indexOf(id))

@@ -6,7 +6,7 @@ import { instance, mint } from '../latchkey/harness.js'
 const NAMES = Array.from({ length: 20 }, (_, index) => `crm-${index}`)
 const SECONDS = 8
 
-/** One node's view of a shared store. It counts reads of the consumers and their queries, and can be cut off. */
+/** One node's view of a shared store. It counts reads of consumers and event queries, and can be disconnected. */
 function nodeOf(store: TokenStore) {
   const node = { reads: 0, asks: 0, saves: 0, cut: false }
   const reach = <T>(work: () => T): T => {
@@ -57,7 +57,7 @@ async function readerAndWaiting() {
   return { reader, waiting, held }
 }
 
-/** Idle consumers become quiet after half a minute; this also outlasts their last short claims. */
+/** Long enough for idle consumers to become quiet, after half a minute, and for their last short claims to expire. */
 const quiet = () => vi.advanceTimersByTimeAsync(40_000)
 
 const all = NAMES.toSorted()
@@ -109,7 +109,7 @@ describe('idle consumers', () => {
     await quiet()
     const { asks, saves } = reader.node
     await vi.advanceTimersByTimeAsync(60_000)
-    // One query places events of host transactions, and one reads the newest event.
+    // One query assigns positions to events from host transactions; the other reads the newest event.
     expect(reader.node.asks - asks).toBeGreaterThan(110)
     expect(reader.node.asks - asks).toBeLessThan(130)
     expect(reader.node.saves - saves).toBeGreaterThanOrEqual(6 * NAMES.length)

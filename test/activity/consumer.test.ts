@@ -103,7 +103,7 @@ describe('a consumer of audit events', () => {
     expect(faults.map(({ where }) => where)).toEqual(['consumer'])
   })
 
-  it("a consumer's handler that hangs is reported, and the event is tried again", async () => {
+  it('a hanging consumer handler is reported, and its event is retried', async () => {
     const faults: FaultReport[] = []
     const tokens = instance({ onError: (fault) => faults.push(fault), logger: false })
     await names(tokens, 2)
@@ -207,7 +207,7 @@ describe('a consumer of audit events', () => {
       await names(alive, 3)
       dying.system.consume('siem', first.handler)
       await until(() => first.seen.length === 3)
-      // The handled position is saved. From now on, this node reaches nothing.
+      // The handled position is saved. From now on, this node cannot reach the store.
       await until(async () => ((await siemOf(store))?.position ?? 0) > 0)
       gone.behave(() => ({ do: 'hang' }))
       alive.system.consume('siem', second.handler)
@@ -256,7 +256,7 @@ describe('a consumer of audit events', () => {
     expect(seen).toHaveLength(4)
   })
 
-  it('a consumer stops even if its handler hangs or is the one that stops it', async () => {
+  it('a consumer stops even if its handler hangs, or if the handler itself stops it', async () => {
     const tokens = instance({ deadline: 0.1 })
     await names(tokens, 1)
     let called = 0

@@ -5,7 +5,7 @@ const put = (queue: FairQueue<string>, from: string, about: string): void =>
   queue.put(`${from} ${about}`, { from, about }, `${from} ${about}`)
 const order = (queue: FairQueue<string>): readonly string[] => queue.inTurn().map(([key]) => key)
 
-it('a newcomer gets one of the first turns, whether one caller names many tenants or many callers name one tenant', () => {
+it('a newcomer is served early, whether one caller names many tenants or many callers name one tenant', () => {
   const oneCaller = new FairQueue<string>(1000)
   for (let at = 0; at < 500; at += 1) put(oneCaller, 'mallory', `tenant ${at}`)
   put(oneCaller, 'eve', 'acme')
@@ -16,7 +16,7 @@ it('a newcomer gets one of the first turns, whether one caller names many tenant
   expect(order(oneTenant).indexOf('eve acme')).toBeLessThan(2)
 })
 
-it('a second tenant of a flooding caller gets one of the first turns', () => {
+it('a second tenant of a flooding caller is served early', () => {
   const queue = new FairQueue<number>(1000)
   for (let at = 0; at < 500; at += 1) queue.put(`flood ${at}`, { from: 'mallory', about: 'mine' }, at)
   queue.put('theft', { from: 'mallory', about: 'acme' }, 500)
@@ -28,7 +28,7 @@ it('a second tenant of a flooding caller gets one of the first turns', () => {
   ).toBeLessThan(2)
 })
 
-it("an entry that another party also causes moves up to that party's first turns, and never back", () => {
+it("an entry also caused by another party moves up to that party's turn, and never moves back", () => {
   const queue = new FairQueue<number>(1000)
   for (let at = 0; at < 500; at += 1) queue.put(`flood ${at}`, { from: 'mallory', about: `tenant ${at}` }, at)
   queue.put('theft', { from: 'mallory', about: 'acme' }, 500)
@@ -53,7 +53,7 @@ it('a full queue drops the entries of the busiest party, and admits every newcom
   expect(dropped.every((value) => value.startsWith('mallory'))).toBe(true)
 })
 
-it('a party that was served recently waits behind the others', () => {
+it('a recently served party waits behind the others', () => {
   const served = new Set(['mallory tenant 0', 'mallory tenant 1'])
   const queue = new FairQueue<string>(
     80,

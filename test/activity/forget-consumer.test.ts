@@ -20,7 +20,7 @@ function nodeOn(store: TokenStore, faults: FaultReport[] = []) {
 
 const { setTimeout: later } = globalThis
 
-/** Starts a call and lets time pass until it has ended, with a real turn each second for work that yields. */
+/** Starts a call and advances the fake clock until the call has ended. Yields to the event loop after each simulated second. */
 async function inTime<T>(call: Promise<T>): Promise<{ readonly outcome: T; readonly seconds: number }> {
   let ended = false
   const outcome = call.finally(() => {
@@ -57,7 +57,7 @@ describe('forgetConsumer()', () => {
     expect(seen).toHaveLength(3)
   })
 
-  it('refuses to forget a consumer that this or another node runs, busy or idle, and changes nothing', async () => {
+  it('refuses to forget a consumer that is running on this or another node, busy or idle, and changes nothing', async () => {
     const store = memoryStore()
     const [one, two] = [nodeOn(store), nodeOn(store)]
     one.run()
@@ -112,7 +112,7 @@ describe('forgetConsumer()', () => {
     expect(await namesIn(store)).toEqual(['siem'])
   })
 
-  it('a frozen node that was running a forgotten consumer resumes it from its own position', async () => {
+  it("a frozen node resumes its forgotten consumer from that node's own position", async () => {
     const store = memoryStore()
     let frozen = false
     const waiting: (() => void)[] = []
@@ -197,7 +197,7 @@ describe('forgetConsumer()', () => {
 })
 
 describe('consumer names', () => {
-  it(`limits consumer names to ${MOST}, reports one beyond the limit, and starts it once a name is forgotten`, async () => {
+  it(`limits consumer names to ${MOST}, reports a consumer beyond the limit, and starts it once another name is forgotten`, async () => {
     const store = memoryStore()
     const names = Array.from({ length: MOST }, (_, index) => `siem-${index}`)
     for (const name of names) await store.saveConsumer({ prefix: 'acme_test', name, version: 1, position: 0 })

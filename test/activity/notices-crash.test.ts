@@ -36,7 +36,7 @@ describe.each(await everyKind())('notices of nodes that are killed while they wr
       }
       for (const [round, days] of [0, 2, 4, 7.5, 9].entries()) {
         const now = began + days * DAY
-        // First one node alone, which certainly has notices to write when it is killed; then two nodes that race for the rest.
+        // First, one node runs alone, so it certainly has notices to write when it is killed. Then two nodes race for the rest.
         await run({ now, diesAt: 1 + (round % 3) })
         await Promise.all([run({ now, diesAt: 2 }), run({ now })])
       }

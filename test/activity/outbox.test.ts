@@ -5,7 +5,7 @@ import { event } from '../../src/testing/store-contract/build.js'
 import { until } from '../latchkey/harness.js'
 import { node } from '../verbs/notices-world.js'
 
-/** A store whose checks for placed events end when and how the test decides. */
+/** A store in which the test decides when and how each outbox check ends. */
 function held() {
   const looks: ((count: number | Error) => void)[] = []
   const store: TokenStore = {
@@ -22,7 +22,7 @@ function held() {
 }
 
 describe('the outbox', () => {
-  it('checks the outbox again for callers that arrive during a check, and never returns the earlier result to them', async () => {
+  it('callers that arrive during an outbox check get a new check, and never the earlier result', async () => {
     const { looks, outbox } = held()
     const done: number[] = []
     const calls = [1, 2, 3, 4].map((call) => outbox.place().then(() => done.push(call)))
@@ -39,7 +39,7 @@ describe('the outbox', () => {
     expect(looks).toHaveLength(3)
   })
 
-  it('checks the outbox again after a fault, for callers that arrived in the meantime', async () => {
+  it('after an outbox check fails, callers that arrived in the meantime get a new check', async () => {
     const { looks, outbox } = held()
     const first = outbox.place()
     const second = outbox.place()

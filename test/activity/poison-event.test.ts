@@ -4,7 +4,10 @@ import { instance, mint, trail } from '../latchkey/harness.js'
 
 class NotAccepted extends Error {}
 
-/** The receiver of docs/events.md, which accepts all events but one, and its handler, which sets aside what the receiver refuses. */
+/**
+ * The receiver from docs/events.md, which accepts all events but one, and its handler, which sets aside the events that the receiver
+ * refuses.
+ */
 function receiver(attempts: number) {
   const world = { isDown: false, bad: '', taken: [] as string[], aside: [] as string[] }
   async function send(event: AuditEvent): Promise<void> {
@@ -27,7 +30,7 @@ function receiver(attempts: number) {
 }
 
 describe("an event that a consumer's handler always rejects", () => {
-  it('shows a rejected event in health() while it blocks later events, until the handler sets it aside', async () => {
+  it('health() shows a rejected event that blocks later events until the handler sets it aside', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] })
     onTestFinished(() => void vi.useRealTimers())
     const tokens = instance()
@@ -49,7 +52,7 @@ describe("an event that a consumer's handler always rejects", () => {
     expect((await tokens.health()).consumers).toMatchObject([{ name: 'crm', failures: 0, lagSeconds: 0 }])
   })
 
-  it('distinguishes a rejected event from a receiver that is down, for which every event waits', async () => {
+  it('distinguishes a rejected event from a receiver that is down, in which case every event waits', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] })
     onTestFinished(() => void vi.useRealTimers())
     const tokens = instance()

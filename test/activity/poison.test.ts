@@ -61,7 +61,7 @@ describe('usage that the store always rejects', () => {
   it('counts every use exactly once if connections keep breaking', async () => {
     const inner = memoryStore()
     let sent = 0
-    // Alternately, the connection breaks before the store gets the batch and after the store wrote it. Either way, the response is lost.
+    // The connection breaks alternately before the store gets the batch and after the store wrote it. Either way, the response is lost.
     const store = interceptStore(inner, async ({ method }, proceed) => {
       if (method !== 'recordUsage') return proceed()
       sent += 1
@@ -97,7 +97,7 @@ describe('usage that the store always rejects', () => {
     expect(told().filter((message) => message.includes('rejected usage counts'))).toHaveLength(1)
   })
 
-  it('rejected usage is kept as long as the store rejects all usage', async () => {
+  it('rejected usage is kept while the store rejects all usage', async () => {
     let isBad = hasBad
     const { store } = picky(memoryStore(), (given) => isBad(given))
     const { tokens, flush } = node(store)
@@ -133,7 +133,7 @@ describe('usage that the store always rejects', () => {
       await tokens.flush()
       const totals = await Promise.all(made.map(async ({ record }) => (await tokens.system.usage(record.id)).total))
       expect(totals).toEqual([1, 1, 1])
-      // If even the response to the last read was lost, nobody knows.
+      // If the response to the last read was lost as well, the outcome is unknown.
       expect(told().filter((message) => !message.includes('may not have been counted'))).toEqual([])
     })
   }
@@ -164,7 +164,7 @@ describe('usage that the store always rejects', () => {
 })
 
 describe('coalesced events that the store always rejects', () => {
-  it('the counts of rejected coalesced events are added to an event about various tokens, and the other events are written', async () => {
+  it('the counts of rejected coalesced events are added to one event about various tokens, and the other events are written', async () => {
     const shared = memoryStore()
     let bad: string | undefined
     const { store, tries } = picky(shared, (given) => 'events' in given && given.events.some(({ tokenId }) => tokenId === bad))
@@ -259,7 +259,7 @@ describe('a slow hash whose replacement the store refuses', () => {
   })
 })
 
-describe('refused management calls of very many actors', () => {
+describe('refused management calls of a huge number of actors', () => {
   it('the total of refused management calls includes all actors, even if not every actor is listed', async () => {
     const shared = memoryStore()
     const { tokens, flush } = node(shared)

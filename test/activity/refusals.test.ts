@@ -8,7 +8,7 @@ import { instance, mint, pause, principalOf, until, warm } from '../latchkey/har
 const total = (events: readonly AuditEvent[]): number => events.reduce((sum, { count }) => sum + (count ?? 0), 0)
 
 describe('refused uses of a known token', () => {
-  it('writes only a few events with the right total, however many uses were refused', async () => {
+  it('however many uses of a token are refused, only a few events with the correct total are written', async () => {
     const store = memoryStore()
     const tokens = instance({ store, usage: { flushEvery: 0.02 } })
     const { token, record } = await mint(tokens)
@@ -25,7 +25,7 @@ describe('refused uses of a known token', () => {
     expect(items[0]).toMatchObject({ tokenId: record.id, code: 'token_revoked', ip: '10.0.0.1', actorId: `token:${record.id}` })
   })
 
-  it('separates refused uses by reason', async () => {
+  it('refused uses of a token are recorded separately by reason', async () => {
     let now = Date.now()
     const store = memoryStore()
     const tokens = instance({ store, clock: () => now })
@@ -66,7 +66,7 @@ describe('refused uses of a known token', () => {
     expect(new Set(items.map((event) => event.ip))).toEqual(new Set(['10.0.0.1']))
   })
 
-  it('limits the number of events about refused uses of very many tokens, and counts every refused use', async () => {
+  it('refused uses of a huge number of tokens cause a limited number of events, and every refused use is counted', async () => {
     const store = memoryStore()
     const tokens = instance({ store, usage: { flushEvery: 0.02 } })
     const made = await Promise.all(Array.from({ length: 2500 }, () => mint(tokens)))
@@ -149,7 +149,7 @@ describe('refused uses of a known token', () => {
     })
   }
 
-  it('never fails a request when refused uses cannot be written', async () => {
+  it('a request never fails because refused uses cannot be written', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, usage: { flushEvery: 0.01 }, deadline: 0.15 })
     const { token, record } = await mint(tokens)

@@ -14,7 +14,7 @@ const reuses = async (tokens: Latchkey<Scope>): Promise<readonly AuditEvent[]> =
 const statuses = async (tokens: Latchkey<Scope>, ids: readonly string[]): Promise<readonly (string | undefined)[]> =>
   Promise.all(ids.map(async (id) => (await tokens.system.get(id))?.status))
 
-/** A lineage of three: the first two tokens have ended, and the last is in use. */
+/** A lineage of three tokens: the first two have ended, and the last is in use. */
 async function lineOfThree(tokens: Latchkey<Scope>, terms: Parameters<typeof mint>[1] = {}) {
   const first = await mint(tokens, terms)
   const second = await tokens.system.rotate(first.record.id)
@@ -23,7 +23,7 @@ async function lineOfThree(tokens: Latchkey<Scope>, terms: Parameters<typeof min
 }
 
 describe('a rotated token that is presented after its end', () => {
-  it('records the reuse of a rotated token in its own trail, with the address that presented it', async () => {
+  it("the reuse of a rotated token is recorded in that token's trail, with the address of the caller", async () => {
     const told: AuditEvent[] = []
     const tokens = instance({ onEvent: (event) => void (event.action === 'token.reused' && told.push(event)) })
     const { token, record } = await mint(tokens, { tenantId: 't1', ownerId: 'u1' })
@@ -61,7 +61,7 @@ describe('a rotated token that is presented after its end', () => {
     expect(await reuses(tokens)).toMatchObject([{ tokenId: record.id, code: 'token_expired' }])
   })
 
-  it('the reuse of a rotated token is recorded at a service that only introspects', async () => {
+  it('a service that only introspects tokens also records the reuse of a rotated token', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     await tokens.system.rotate(record.id)
@@ -85,7 +85,7 @@ describe('a rotated token that is presented after its end', () => {
     expect(await reuses(tokens)).toHaveLength(1)
   })
 
-  it('neither a token that ended without a successor nor a caller who knows only the ID counts as reuse', async () => {
+  it('presenting a token that ended without a successor, or only the ID of a token, does not count as reuse', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now, onReuse: 'revoke_lineage' })
     const revoked = await mint(tokens)
@@ -161,7 +161,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     expect(await verdict(tokens.verify(third.token))).toBe('token_revoked')
   })
 
-  it('revokes no lineage unless onReuse is set to do so, and refuses other values of onReuse', async () => {
+  it('revokes no lineage unless onReuse says so, and refuses unknown values of onReuse', async () => {
     const tokens = instance()
     const { first, third } = await lineOfThree(tokens)
     await tokens.verify(first.token)
@@ -233,7 +233,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     await until(async () => (await verdict(tokens.verify(stuck.third.token))) === 'token_revoked')
   })
 
-  it('lineages of other tenants are revoked, however many lineages of one tenant are waiting', { timeout: 120_000 }, async () => {
+  it('the lineages of a tenant are revoked even if many lineages of another tenant are waiting', { timeout: 120_000 }, async () => {
     const held: (() => void)[] = []
     let holding = false
     const store = interceptStore(memoryStore(), async ({ method }, proceed) => {

@@ -7,7 +7,7 @@ import type { UsageCount } from '../../src/model/usage.js'
 import { GuardedStore } from '../../src/store/guarded-store.js'
 import { until } from '../latchkey/harness.js'
 
-/** A recorder before a store that takes no usage while it is `down`, and the counts that were written. */
+/** A recorder on a store that rejects usage while `down` is set, and the counts that were written. */
 function world(): { recorder: UsageRecorder; counts: UsageCount[]; switchTo(down: boolean): void } {
   const counts: UsageCount[] = []
   let isDown = false
@@ -54,7 +54,7 @@ const usesOf = (counts: readonly UsageCount[], id: string): number =>
 it.each([
   ['tenant', { tenantId: 'busy' }, { tenantId: 'good' }],
   ['owner without a tenant', { ownerId: 'busy' }, {}],
-])('while usage cannot be written, the tokens of one %s leave room for the uses of others', async (_, busy, good) => {
+])('while usage cannot be written, the tokens of one %s leave room for uses of other tokens', async (_, busy, good) => {
   const { recorder, counts, switchTo } = world()
   switchTo(true)
   useEach(recorder, 100_000, busy)
@@ -68,7 +68,7 @@ it.each([
   expect(counts.reduce((sum, { count }) => sum + count, 0)).toBe(100_500 - dropped)
 })
 
-it('while usage cannot be written, the endpoints of one tenant leave room for those of others', async () => {
+it('while usage cannot be written, the endpoints of one tenant leave room for the endpoints of other tenants', async () => {
   const { recorder, counts, switchTo } = world()
   switchTo(true)
   for (let token = 0; token < 1000; token += 1) {
@@ -81,7 +81,7 @@ it('while usage cannot be written, the endpoints of one tenant leave room for th
   expect(counts.filter(({ tokenId }) => tokenId === 'victim')).toMatchObject([{ endpoint: 'GET /y', count: 1 }])
 })
 
-it('while usage cannot be written, uses with wrong secrets leave room for uses by holders', async () => {
+it('while usage cannot be written, uses with wrong secrets leave room for uses by token holders', async () => {
   const { recorder, counts, switchTo } = world()
   switchTo(true)
   useEach(recorder, 100_000, { tenantId: 'good' }, 'secret_mismatch')

@@ -132,7 +132,7 @@ describe('usage', () => {
     ])
   })
 
-  it('uses with a wrong secret record no address, so they displace no other', async () => {
+  it("uses with a wrong secret record no address, so they cannot displace the holder's addresses", async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const forged = mintToken('acme_test', record.id, digester, platformRandom).token
@@ -152,7 +152,7 @@ describe('usage', () => {
     expect(report.addresses.map(({ ip }) => ip).sort()).toEqual(Array.from({ length: 40 }, (_, use) => `10.0.0.${use}`).sort())
   })
 
-  it('uses with a wrong secret record no endpoint, so they displace none and the report stays readable', async () => {
+  it('uses with a wrong secret record no endpoint, so they displace no recorded endpoint and the report stays readable', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const forged = mintToken('acme_test', record.id, digester, platformRandom).token
@@ -213,14 +213,14 @@ describe('usage', () => {
     expect(report.lastUsedIp).toBeUndefined()
   })
 
-  it('records equivalent forms of an IP address as one', async () => {
+  it('records different spellings of an IP address as the same address', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     for (const ip of ['10.0.0.1', '::ffff:10.0.0.1', '::FFFF:10.0.0.1', '10.0.0.1']) await tokens.verify(token, { ip })
     expect(await tokens.system.usage(record.id)).toMatchObject({ lastUsedIp: '10.0.0.1', addresses: [{ ip: '10.0.0.1', count: 4 }] })
   })
 
-  it('usage reports refused and allowed uses separately, and each hour separately', async () => {
+  it('usage reports list refused and allowed uses separately, and each hour separately', async () => {
     let now = Date.UTC(2030, 0, 1, 10, 59, 59, 999)
     const tokens = instance({ clock: () => now })
     const { token, record } = await mint(tokens, { allowedIps: ['10.0.0.1'] })
@@ -288,7 +288,7 @@ describe('usage', () => {
     expect((await tokens.system.usage(record.id)).unusedScopes).toBeUndefined()
   })
 
-  it('counts no uses if usage counting is off', async () => {
+  it('counts no uses when usage counting is off', async () => {
     const tokens = instance({ usage: false })
     const { token, record } = await mint(tokens)
     expect(await verdict(tokens.verify(token, GET))).toBe('ok')

@@ -10,7 +10,7 @@ import { newKeyPrefix, removeKeys, withRedis } from '../support/redis.js'
 import { service } from '../support/services.js'
 import { exported } from './log.js'
 
-/** A store, and how to damage the row of an event in its database. */
+/** A store, and a function that damages the row of an event in its database. */
 type Subject = {
   readonly store: TokenStore
   readonly damage: (id: string, text: string) => Promise<unknown>

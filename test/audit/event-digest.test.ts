@@ -83,7 +83,7 @@ describe('the digest of an event', () => {
     expect(other).not.toBe(eventDigest(EVENT))
   })
 
-  it('recognizes the fields of events and no others', () => {
+  it('recognizes the fields of an audit event and no other fields', () => {
     expect(hasKnownFields(EVENT)).toBe(true)
     expect(hasKnownFields({ ...EVENT, note: 'x' })).toBe(false)
     expect(hasKnownFields(JSON.parse('{"__proto__": 1}'))).toBe(false)
@@ -120,7 +120,7 @@ describe('erasing personal fields', () => {
     expect(() => eventDigest({ ...erased, erased: { ...erased.erased!, salts: {} } })).toThrow(TypeError)
   })
 
-  it('treats an actor that is really named "erased" like any other', () => {
+  it('treats an actor whose name really is "erased" like any other actor', () => {
     const event = { ...EVENT, actorId: 'erased' }
     const erased = eraseFields(event, (path) => path === 'reason')
     expect(eventDigest(erased)).toBe(eventDigest(event))

@@ -12,7 +12,7 @@ import { SCOPES } from '../latchkey/harness.js'
 
 const DAY = 86_400_000
 
-/** A sealed audit log in a database that somebody else can write to. */
+/** A sealed audit log in a database that an attacker can also write to. */
 function attacked(options: Partial<LatchkeyOptions> = {}) {
   let now = Date.UTC(2030, 0, 1)
   const honest = memoryStore()

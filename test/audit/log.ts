@@ -2,7 +2,7 @@ import type { ListedEvent, StoredSeal, TokenStore } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import type { AuditEntry } from '../../src/audit/check.js'
 
-/** The tables of an audit log, as somebody with access to the database could rewrite them. */
+/** The tables of an audit log, which a person with database access could rewrite. */
 export type Tables = { events: ListedEvent[]; seals: StoredSeal[] }
 
 /** A store whose tables of events and seals return forged rows after `forge` is called. */
@@ -39,7 +39,7 @@ export function forgeableStore(): { readonly store: TokenStore; forge(tables: Ta
   }
 }
 
-/** Reads a whole export, through JSON like a file of lines. */
+/** Reads a whole export, and passes each line through JSON, as for a file. */
 export async function exported(entries: AsyncIterable<AuditEntry>): Promise<AuditEntry[]> {
   const read: AuditEntry[] = []
   for await (const entry of entries) read.push(JSON.parse(JSON.stringify(entry)))

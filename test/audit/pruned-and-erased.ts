@@ -10,7 +10,7 @@ import { exported } from './log.js'
 export type Audited = {
   readonly tokens: Node
   readonly head: AuditHead
-  /** How many events are sealed and listed. */
+  /** The number of sealed events and of listed events. */
   readonly sealed: number
   /** Expects that neither the database nor an export of it verifies. */
   isFound(what: string): Promise<void>

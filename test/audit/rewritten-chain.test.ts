@@ -41,7 +41,7 @@ function node(store: TokenStore, options: Partial<LatchkeyOptions> = {}) {
   }
 }
 
-/** The events after somebody replaced the actor in the first of them. */
+/** The events, with the actor of the first event replaced. */
 function rewritten([first, ...rest]: readonly ListedEvent[]): ListedEvent[] {
   return first === undefined ? [] : [{ ...first, actorId: 'mallory' }, ...rest]
 }
@@ -50,7 +50,7 @@ function sealOver(before: FullSeal | undefined, events: readonly ListedEvent[]):
   return nextSeal(before, { prefix, at: START, leaves: events.map((event) => [event.seq, digestToSeal(event)]) })
 }
 
-/** Seals over the same ranges as the honest ones, for what the events now say. */
+/** Seals over the same ranges as the honest seals, computed from the rewritten events. */
 function resealed(events: readonly ListedEvent[], seals: readonly StoredSeal[]): FullSeal[] {
   const made: FullSeal[] = []
   for (const stored of seals) {
@@ -62,7 +62,7 @@ function resealed(events: readonly ListedEvent[], seals: readonly StoredSeal[]):
   return made
 }
 
-/** A node that has sealed its audit log once, or twice, in a database that somebody then rewrites. */
+/** A node that has sealed its audit log once or twice, in a database that is then rewritten. */
 async function sealedBy(seals = 1) {
   const forgeable = forgeableStore()
   const honest = node(forgeable.store)
@@ -112,7 +112,7 @@ const forgeries: { readonly [what: string]: { message: RegExp; seals?: number; f
   'all seals were removed': { message: /^seal 1 of the audit log is missing.*: see verifyAudit\(\)$/, forge: () => [] },
 }
 
-it.each(Object.entries(forgeries))('a node neither seals nor hands out a head after %s', async (_, { message, seals, forge }) => {
+it.each(Object.entries(forgeries))('a node neither writes a seal nor reports a head after %s', async (_, { message, seals, forge }) => {
   const sealed = await sealedBy(seals)
   const { forgeable, honest, events } = sealed
   const before = [...honest.heads]
@@ -149,7 +149,7 @@ it('retention removes nothing after all seals were removed, even if the `sealing
   expect((await forgeable.tables()).events).toHaveLength(3)
 })
 
-it('a node detects the replacement of a seal that it handed out, even if another node wrote the seal', async () => {
+it('a node detects the replacement of a seal whose head it reported, even if another node wrote the seal', async () => {
   const forgeable = forgeableStore()
   const [other, honest] = [node(forgeable.store), node(forgeable.store)]
   await other.make(2)
@@ -161,7 +161,7 @@ it('a node detects the replacement of a seal that it handed out, even if another
   await expect(honest.handle.sealAudit()).rejects.toThrow(/^seal 1 of the audit log was replaced/)
 })
 
-it('checking the chain costs the only sealing node no extra read, and one read after other nodes have sealed', async () => {
+it('checking the chain costs the only sealing node no extra read, and costs one read after other nodes have sealed', async () => {
   const store = faultyStore(memoryStore())
   const [one, other] = [node(store), node(store)]
   const reads = async (by: typeof one): Promise<number> => {

@@ -7,7 +7,7 @@ import { exported } from './log.js'
 
 const SEALER = new URL('../activity/crash/sealer.ts', import.meta.url)
 const ROUNDS = 2
-/** Enough for several ranges in each round, so the process is killed between two of them or inside one. */
+/** Enough events for several ranges in each round, so the process is killed between two ranges or inside one. */
 const EVENTS = 900
 
 const eventsOf = (round: number): readonly StoredEvent[] =>

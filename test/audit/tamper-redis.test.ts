@@ -36,12 +36,12 @@ async function meanwhile(client: Redis, keys: readonly string[], look: () => Pro
   }
 }
 
-/** Whether an act touches one field of an event. */
+/** Whether an action changes a single field of an event. */
 const isOfField = (name: string): boolean => FIELDS.includes(name.split(' ')[1] ?? '')
 
 type Act = (place: Log, one: Entry, other: Entry) => Promise<unknown>
 
-/** Acts after which an event is missing, or another is in its place. */
+/** Actions after which an event is missing or another event is in its place. */
 const ACTS: { readonly [name: string]: Act } = {
   'removes an event': async ({ client, root, log }, { id }) => [await client.del(`${root}ev:${id}`), await client.zrem(log, id)],
   'removes the body of an event': ({ client, root }, { id }) => client.del(`${root}ev:${id}`),
@@ -57,7 +57,7 @@ const ACTS: { readonly [name: string]: Act } = {
   'moves one to a position that is not a number': ({ client, log }, { id, seq }) => client.zadd(log, seq % 2 === 0 ? '-inf' : '+inf', id),
   'moves one to the position of another': ({ client, log }, { id }, { seq }) => client.zadd(log, seq, id),
   ...Object.fromEntries(
-    // Two events at one position are ordered by their IDs.
+    // Two events at the same position are ordered by ID.
     ['0', 'zz'].map((id): [string, Act] => [
       `inserts one at the position of another, as ${id}`,
       async ({ client, root, log }, { body, seq }) => {
@@ -137,7 +137,7 @@ it('detects every change to the keys of an audit log on Redis', { timeout: 120_0
     )
     await isHonest()
 
-    // Lists of one token read a separate index, which no seal covers. It lists nothing that is not in the log.
+    // The list of one token's events reads a separate index, which no seal covers. The index lists only events that are in the log.
     const { tokenId = '' } = entries.map(({ body }) => JSON.parse(body)).find((event) => event.tokenId !== undefined) ?? {}
     const before = await tokens.handle.events({ tokenId })
     const index = `${root}e:["acme_test","token","${tokenId}"]`

@@ -11,7 +11,7 @@ import { prunedAndErased } from './pruned-and-erased.js'
 
 type Row = Readonly<Record<string, unknown>>
 
-/** A database to which others have access too, bypassing latchkey's store. */
+/** A database that others can write to directly, bypassing latchkey's store. */
 type Place = {
   readonly store: TokenStore
   readonly quote: '"' | '`'
@@ -67,7 +67,7 @@ const COLUMNS = [
   ...['event_count', 'before_fields', 'after_fields', 'details', 'bulk_id', 'salt', 'erased', 'seq'],
 ]
 
-/** Another value of the column's type. */
+/** Another value of the same type as the column. */
 function otherThan(column: string, value: unknown): unknown {
   if (NUMBERS.has(column)) return column === 'seq' ? Number(value) + 100_000 : Number(value ?? 0) + 1
   if (JSONS.has(column)) return '{"n":1}'
@@ -140,7 +140,7 @@ async function proveFound(place: Place, numRuns: number): Promise<void> {
   await isHonest()
 }
 
-// With a byte appended, a searched column no longer matches, but some drivers read the old value.
+// With a byte appended, a searched column no longer matches, but some drivers still read the old value.
 describe('text that continues after a NUL', () => {
   it('detects text after a NUL in every column on SQLite', { timeout: 120_000 }, async () => {
     const { store, run } = await sqlite()

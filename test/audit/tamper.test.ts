@@ -41,7 +41,7 @@ const copy = (): Tables => structuredClone(honest)
 const indexes = fc.nat({ max: sealed - 1 })
 const kindsOf = (report: AuditReport | undefined): string[] => [...new Set(report?.problems.map(({ kind }) => kind))]
 
-/** Another value of the same type, or none. */
+/** Another value of the same type, or no value. */
 const replaced = (value: unknown): fc.Arbitrary<unknown> => {
   const other = (arbitrary: fc.Arbitrary<unknown>) => arbitrary.filter((made) => JSON.stringify(made) !== JSON.stringify(value))
   if (typeof value === 'number') return other(fc.oneof(fc.nat(), fc.constant(undefined)))
@@ -66,7 +66,7 @@ function hashOf(seal: FullSeal): string {
   return nextSeal(seal, { prefix: seal.prefix, at: 0, leaves: [] }).previous
 }
 
-/** The whole chain over other events, as anyone with this code could build it. */
+/** The whole chain, rebuilt over other events, as anyone with this code could do. */
 function forgeChain(events: readonly ListedEvent[], sizes: readonly number[]): Tables {
   const seals: FullSeal[] = []
   let from = 0
@@ -144,7 +144,7 @@ describe('changes to a sealed audit log', () => {
     await fc.assert(
       fc.asyncProperty(indexes, async (index) => {
         const tables = copy()
-        // There is room between positions, as rolled back transactions leave it.
+        // Positions have gaps where transactions were rolled back.
         const fresh = { ...(tables.events[index] as ListedEvent), id: 'forged', seq: (places[index] ?? 0) - 0.5 }
         tables.events.push(fresh)
         const lines = interleave(tables.events, entries)
@@ -225,7 +225,7 @@ describe('changes to a sealed audit log', () => {
     )
   })
 
-  it('detects an older copy of the database, or one whose end was cut off', async () => {
+  it('detects a database that was replaced by an older copy or whose end was cut off', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat({ max: 4 }), fc.boolean(), async (kept, withEvents) => {
         const tables = copy()
@@ -312,7 +312,7 @@ describe('changes to a sealed audit log', () => {
   })
 })
 
-/** The events between the seals of an export, placed by their positions. */
+/** An export in which each seal follows the events that it covers, sorted by position. */
 function interleave(events: readonly ListedEvent[], lines: readonly AuditEntry[]): AuditEntry[] {
   const rest = events.toSorted((a, b) => a.seq - b.seq)
   return lines.flatMap((line): AuditEntry[] => {
@@ -322,7 +322,7 @@ function interleave(events: readonly ListedEvent[], lines: readonly AuditEntry[]
   })
 }
 
-/** The same audit with room between the positions. */
+/** The same audit log with gaps between the positions. */
 function spreadOut({ events, seals }: Tables): Tables {
   return forgeChain(
     events.map((event) => ({ ...event, seq: event.seq * 10 })),

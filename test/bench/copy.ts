@@ -27,7 +27,7 @@ async function open(name: string): Promise<Subject> {
   return make()
 }
 
-/** Adds a trail and a use to each token, which `fill` does not create. */
+/** Adds an audit event and a use to each token, because `fill` creates neither. */
 async function live(store: TokenStore): Promise<void> {
   for (let at = 0; at < total; at += BATCH) {
     const indexes = Array.from({ length: Math.min(BATCH, total - at) }, (_, index) => at + index)
@@ -96,7 +96,7 @@ try {
       rows.push([`${route[at - 1]} to ${name}`, step, ...counts, `${seconds.toFixed(0)} s`, `${memory.toFixed(0)} MB`])
       console.log(rows.at(-1)?.join(', '))
     }
-    // Shared stores stay open, because the next part of the route begins with them.
+    // Shared stores stay open, because the next part of the route starts with them.
   }
   console.log(`\n${table(['move', 'step', 'tokens', 'events', 'usage', 'time', 'memory'], rows)}`)
 } finally {

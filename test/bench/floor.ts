@@ -4,7 +4,7 @@ const TABLE = new Uint8Array(128)
 for (const char of '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz') TABLE[char.charCodeAt(0)] = 1
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
-/** The fields of a token that the hand-written floor keeps. */
+/** The fields of a token that the hand-written minimum keeps. */
 export type FloorRecord = { readonly digest: string; readonly revokedAt?: number; readonly expiresAt?: number }
 
 /**
@@ -36,12 +36,12 @@ export function floorVerify(
   return record.expiresAt === undefined || Date.now() < record.expiresAt
 }
 
-/** The floor's hash if the host uses a pepper. */
+/** The hash of the hand-written minimum if the host uses a pepper. */
 export function pepperedDigest(pepper: string): (body: string) => string {
   return (body) => createHmac('sha256', pepper).update(body).digest('hex')
 }
 
-/** The same verification by the book: a regular expression, `createHash`, and `timingSafeEqual` on Buffers. */
+/** The same verification in conventional code: a regular expression, `createHash`, and `timingSafeEqual` on Buffers. */
 export function textbookVerify(records: ReadonlyMap<string, FloorRecord>, token: string): boolean {
   const parts = /^([a-z_]+)_([0-9A-Za-z]{16})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})$/.exec(token)
   if (parts === null) return false

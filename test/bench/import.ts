@@ -31,7 +31,10 @@ function* lines(): Generator<string> {
   }
 }
 
-/** Runs the import. With `until`, kills it after that many rows. Returns its report, the seconds it took, and the most memory it held, in MB. */
+/**
+ * Runs the import, and kills it after `until` rows if `until` is set. Returns its report, the seconds it took, and the most memory it used,
+ * in MB.
+ */
 async function run(shell: Shell, until: number = Number.POSITIVE_INFINITY): Promise<{ report: string; seconds: number; memory: number }> {
   const begun = performance.now()
   const child = start(shell, ['import', 'keys.csv', '--format', 'sha256', '--map', 'map.mjs', '--json'])

@@ -1,6 +1,6 @@
 import type { Section } from './result.js'
 
-// Runs one section of the benchmark in a separate process. What it leaves in memory and in the compiler must not affect the next.
+// Runs one section of the benchmark in a separate process, so its memory and compiled code cannot affect the next section.
 const [, , name = '', quick = '', worker = '', builds = ''] = process.argv
 const sections: { readonly [name: string]: () => Promise<Section> } = {
   verify: async () => (await import('./sections/verify.js')).verify,

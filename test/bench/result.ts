@@ -18,7 +18,7 @@ export type Result = { readonly tables: readonly Table[]; readonly verdicts: rea
 export type Dated = Result & { readonly on: string }
 
 /**
- * A section. `quick` is a smoke run whose figures mean little, `worker` is the program of a cluster's node, and `builds` is what `requests`
+ * A section. `quick` is a smoke run whose figures mean little, `worker` is the program of a cluster node, and `builds` is what `requests`
  * runs.
  */
 export type Section = (options: { readonly quick: boolean; readonly worker: string; readonly builds: string }) => Promise<Result>

@@ -7,7 +7,8 @@ import { quantile, table } from './paired.js'
 import { type Built, buildCommit, buildPublished, sizeOfCore } from './start/build.js'
 
 // npm run bench:start -- [--against=v0.1.0] [--rounds=21]
-// The CPU time that a fresh process takes to import latchkey, compared with another commit. One process each, in turn.
+// The CPU time that a fresh process takes to import latchkey, compared with another commit. Each import runs in its own process, one after
+// another.
 const option = (name: string, fallback: string): string =>
   process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3) ?? fallback
 const kilo = (bytes: number): string => (bytes / 1000).toFixed(1)

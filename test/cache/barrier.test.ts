@@ -81,7 +81,7 @@ describe('revoke with waitForNodes', () => {
     expect(second.yet).toBe(true)
   })
 
-  it('waitForNodes waits for a disconnected node only until its bound, after which that node accepts nothing', async () => {
+  it("waitForNodes waits for a disconnected node only until that node's staleness bound, after which the node accepts nothing", async () => {
     const shared = memoryStore()
     const cut = faultyStore(shared)
     const here = instance({ store: shared, cache: { maxStaleness: 0.3 } })
@@ -94,7 +94,7 @@ describe('revoke with waitForNodes', () => {
   })
 
   it.each(['available', 'fresh'] as const)(
-    'overlapping calls with waitForNodes each wait for a disconnected node until its bound (cache: %s)',
+    'overlapping calls with waitForNodes each wait for a disconnected node until its staleness bound (cache: %s)',
     async (cache) => {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
       onTestFinished(() => void vi.useRealTimers())
@@ -117,7 +117,7 @@ describe('revoke with waitForNodes', () => {
       expect([first.yet, second.yet]).toEqual([false, false])
       await vi.advanceTimersByTimeAsync(2_000)
       expect([first.yet, second.yet]).toEqual([true, false])
-      // The lease has been unchanged for longer than that node may accept anything, so nobody waits for it.
+      // The lease has not changed for longer than the node can accept anything, so no call waits for it.
       await vi.advanceTimersByTimeAsync(90_000)
       const third = revoke()
       await vi.advanceTimersByTimeAsync(1_000)
@@ -125,7 +125,7 @@ describe('revoke with waitForNodes', () => {
     },
   )
 
-  it('calls that wait with waitForNodes share their reads of the store', async () => {
+  it('concurrent calls with waitForNodes share their reads of the store', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const shared = memoryStore()

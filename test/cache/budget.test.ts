@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { Budget } from '../../src/cache/budget.js'
 
-it('a heavily overdrawn budget is available again after the time that it takes to refill two bursts', () => {
+it('a heavily overdrawn budget is available again after the time needed to refill two bursts', () => {
   let now = 0
   const budget = new Budget({ burst: 10, perSecond: 10 }, () => now)
   for (let call = 0; call < 1000; call += 1) budget.spend('a')
@@ -46,7 +46,7 @@ it('an overdrawn budget is not forgotten when many other keys are charged once',
   expect(budget.spent('victim')).toBe(true)
 })
 
-it('forgets buckets that are full again when there are too many keys', () => {
+it('forgets refilled buckets when there are too many keys', () => {
   let now = 0
   const budget = new Budget({ burst: 2, perSecond: 1 }, () => now)
   for (let key = 0; key < 10_000; key += 1) budget.spend(`old ${key}`)

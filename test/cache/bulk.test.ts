@@ -33,7 +33,7 @@ async function twoNodes() {
   return { here, there, near, far }
 }
 
-/** A store whose feed can be held, so that many changes arrive in one page. */
+/** A store whose feed the test can hold back, so many changes arrive in one page. */
 function holdable(store: TokenStore) {
   let held: Promise<unknown> | undefined
   const holding = interceptStore(store, async ({ method }, proceed) => {
@@ -55,7 +55,7 @@ function holdable(store: TokenStore) {
   }
 }
 
-/** Waits until a node has learned of everything committed before. */
+/** Waits until a node has learned of everything committed before the call. */
 async function heard(node: Latchkey<Scope>, writer: Latchkey<Scope>): Promise<void> {
   const marker = await made(writer)
   await warm(node, marker.token)
@@ -240,7 +240,7 @@ describe('a slow read overtaken by a bulk revocation', () => {
     expect(await verdict(tokens.verify(ended.token))).toBe('token_revoked')
   })
 
-  it('does not make later callers wait for an overtaken read, and lets them share one new read', async () => {
+  it('callers that arrive after a bulk revocation share one new read instead of waiting for the overtaken read', async () => {
     const store = lateStore(memoryStore())
     const tokens = instance({ store })
     const ended = await made(tokens, { tenantId: 'a' })

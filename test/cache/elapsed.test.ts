@@ -7,7 +7,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** Both clocks, moved by hand. */
+/** Both clocks, which only the test advances. */
 const clocks = () => {
   const at = { monotonic: 1_000, wall: 1_700_000_000_000 }
   const elapsed = createElapsedClock(
@@ -18,7 +18,7 @@ const clocks = () => {
   return { at, passed: () => elapsed() - start }
 }
 
-it('counts time by the monotonic clock while both clocks agree', () => {
+it('elapsed time follows the monotonic clock while both clocks agree', () => {
   const { at, passed } = clocks()
   for (let turn = 0; turn < 1_000; turn += 1) {
     at.monotonic += 0.4
@@ -28,7 +28,7 @@ it('counts time by the monotonic clock while both clocks agree', () => {
   expect(passed()).toBeCloseTo(400, 6)
 })
 
-it('counts the time during which the monotonic clock stood still', () => {
+it('elapsed time includes the time during which the monotonic clock stood still', () => {
   const { at, passed } = clocks()
   at.wall += 3_600_000
   expect(passed()).toBe(3_600_000)

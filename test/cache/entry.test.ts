@@ -14,7 +14,7 @@ function entryOf(given: Partial<StoredToken>): Entry {
 }
 
 describe('a cached entry', () => {
-  it('keeps every expiry exact to the millisecond, whether or not the cache has visited the entry', () => {
+  it('a cached entry keeps its expiry exact to the millisecond, with its visited flag set or cleared', () => {
     for (const expiresAt of [0, 1, 86_399_999, 86_400_000, 1_700_000_000_123, 4_000_000_099_999, MAX_INSTANT, undefined]) {
       const entry = entryOf(expiresAt === undefined ? {} : { expiresAt })
       expect(entry.expiresAt).toBe(expiresAt)
@@ -33,7 +33,7 @@ describe('a cached entry', () => {
     }
   })
 
-  it('distinguishes owner and creator, even if other tokens share the remaining fields', () => {
+  it('a cached entry keeps its own owner and creator, even if other tokens share the remaining fields', () => {
     const people: readonly Partial<StoredToken>[] = [
       { ownerId: 'ann', createdBy: 'ann' },
       { ownerId: 'ann', createdBy: 'bob' },
@@ -52,7 +52,7 @@ describe('a cached entry', () => {
     }
   })
 
-  it('never gives a cached entry the field values of another token', () => {
+  it('a cached entry never returns the field values of another token', () => {
     const plain = { ownerId: 'ann', createdBy: 'bob', scopes: ['stock:read'] }
     const special = entryOf({ ...plain, metadata: { integration: 'erp' }, revokedAt: 1, replacedById: 'other', inherit: true })
     const after = entryOf(plain)

@@ -41,7 +41,7 @@ describe('a flood of tokens that do not exist', () => {
     const codes = new Map<string, number>()
     const began = performance.now()
     for (let n = 0; n < 200_000; n += 1) {
-      // In turn: not a token, a wrong checksum, a right checksum.
+      // Alternately: not a token, a wrong checksum, a correct checksum.
       const forged = n % 3 === 0 ? `forged ${n}` : n % 3 === 1 ? `${stranger(n).slice(0, -6)}000000` : stranger(n)
       const code = await verdict(deciderOf(tokens).decide(forged, { ip: `10.0.${(n >> 8) & 3}.1` }))
       codes.set(code, (codes.get(code) ?? 0) + 1)
@@ -52,7 +52,7 @@ describe('a flood of tokens that do not exist', () => {
     const finds = counter.finds
     for (const { token } of good) expect(deciderOf(tokens).decide(token)).toMatchObject({ ok: true })
     expect(counter.finds).toBe(finds)
-    // Four addresses have four bursts, plus what refills during the flood.
+    // Four addresses have four bursts, plus the tokens that refill during the flood.
     expect(finds).toBeLessThan(4 * 500 * (1 + seconds) + 1000)
   })
 

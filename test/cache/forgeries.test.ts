@@ -32,8 +32,8 @@ async function promised(verification: ReturnType<Latchkey['verify']>): Promise<s
 type Outcomes = Record<'flooded' | 'other' | 'forged', Record<string, number>>
 
 /**
- * Forges tokens at a steady rate from one address. At each step, verifies a valid token from there and one from elsewhere. Counts every
- * verdict.
+ * Forges tokens at a steady rate from one address. At each step, verifies a valid token from that address and one from another address.
+ * Counts every verdict.
  */
 async function flood(tokens: Latchkey<Scope>, perSecond: number, seconds: number, from: string | undefined = FLOODED): Promise<Outcomes> {
   const good = await Promise.all(Array.from({ length: 20 }, () => mint(tokens)))

@@ -1,15 +1,15 @@
 import { interceptStore, type StoreMethod } from 'latchkey/testing'
 import type { TokenStore } from '../../src/store/port.js'
 
-/** A store whose calls can be answered late, one by one, with what they found when they were made. */
+/** A store whose responses the test can delay one by one. Each response contains the data from the time of the call. */
 export type LateStore = TokenStore & {
-  /** The next call of this method reads immediately; its answer arrives when the test releases it. */
+  /** The next call of this method reads immediately; its response arrives when the test releases it. */
   answerLate(method: StoreMethod): LateAnswer
   /** How often each method was called. */
   readonly calls: ReadonlyMap<string, number>
 }
 
-/** An answer that is held back. */
+/** A response that is held back. */
 export type LateAnswer = {
   /** Resolves when the call has been made. */
   readonly asked: Promise<void>

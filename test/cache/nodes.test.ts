@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { TokenStore } from '../../src/store/port.js'
 import { instance, mint, pause, type Scope, until, verdict, warm } from '../latchkey/harness.js'
 
-/** A store that never wakes anybody. */
+/** A store that never wakes a node. */
 function deaf(store: TokenStore): TokenStore {
   const { subscribe: _, ...rest } = store
   return rest

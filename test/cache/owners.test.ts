@@ -4,7 +4,7 @@ import { faultyStore, interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { instance, mint, pause, principalOf, until, verdict, warm } from '../latchkey/harness.js'
 
-/** Owners whose scopes a test can change, and how often they were looked up. */
+/** Owners whose scopes a test can change, and the number of lookups of each. */
 function directory() {
   const scopes = new Map<string, readonly string[] | null>()
   let asked = 0

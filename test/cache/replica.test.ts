@@ -10,7 +10,7 @@ const ADA = { id: 'ada', tenants: ['t1'], manages: 'own' } as const
 
 type Replicated = {
   readonly store: TokenStore
-  /** From now on, the replica answers with the current data. */
+  /** From now on, the replica answers with the data as of this call. */
   freeze(ids: readonly string[]): Promise<void>
   /** How many record reads the replica and the primary answered. */
   readonly reads: { replica: number; primary: number }
@@ -143,7 +143,7 @@ describe('a replica', () => {
     expect(replica.ages).toEqual([undefined])
   })
 
-  it('bypasses the replica for all who share a read with a caller who needs the primary', async () => {
+  it('bypasses the replica for all callers that share a read with a caller that needs the primary', async () => {
     const { here, there, ages, token } = await start()
     const imported = await mint(there)
     ages.length = 0

@@ -45,7 +45,7 @@ function watching(): { signals: Signals; entry: () => Entry; revoke: (id: string
 }
 
 describe('request signals', () => {
-  it('signals are dropped when their requests end, whatever listens to them', async () => {
+  it('request signals are dropped when their requests end, even if listeners are attached', async () => {
     const { signals, entry, revoke } = watching()
     const one = entry()
     const requests = Array.from({ length: 100 }, () => signals.open(one))
@@ -81,7 +81,7 @@ describe('request signals', () => {
     await until(() => signal.aborted)
   })
 
-  it('drops signals that nothing references or listens to, even if the end of the request is never announced', async () => {
+  it('drops request signals that nothing references or listens to, even if the end of the request is never reported', async () => {
     const { signals, entry } = watching()
     for (let made = 0; made < 500; made += 1) void signals.open(entry()).signal.aborted
     await until(() => {
@@ -90,7 +90,7 @@ describe('request signals', () => {
     })
   })
 
-  it('fires signals with a listener, even if nothing references them', async () => {
+  it('a request signal with a listener fires even if nothing references the signal', async () => {
     const { signals, entry, revoke } = watching()
     const one = entry()
     let fired = false
@@ -105,7 +105,7 @@ describe('request signals', () => {
     await until(() => fired)
   })
 
-  it('fires through AbortSignal.any as long as something references the result', async () => {
+  it('a request signal fires through AbortSignal.any while something references the combined signal', async () => {
     const { signals, entry, revoke } = watching()
     const one = entry()
     const { signal } = signals.open(one)
@@ -122,7 +122,7 @@ describe('request signals', () => {
     expect(signal.aborted).toBe(true)
   })
 
-  it('drops a signal once its last listener is removed', async () => {
+  it('a request signal is dropped once its last listener is removed', async () => {
     const { signals, entry } = watching()
     const listen = () => undefined
     const stop = new AbortController()
@@ -141,7 +141,7 @@ describe('request signals', () => {
     })
   })
 
-  it('a listener whose own signal was already aborted does not keep a signal alive', async () => {
+  it('a listener whose own signal was already aborted does not keep a request signal alive', async () => {
     const { signals, entry } = watching()
     for (let made = 0; made < 500; made += 1) {
       signals.open(entry()).signal.addEventListener('abort', () => undefined, { signal: AbortSignal.abort() })
@@ -152,7 +152,7 @@ describe('request signals', () => {
     })
   })
 
-  it('accepts null as listener options, as every other signal does', async () => {
+  it('request signals accept null as listener options, as every other AbortSignal does', async () => {
     const { signals, entry, revoke } = watching()
     const one = entry()
     let fired = 0

@@ -23,7 +23,7 @@ function contradiction(verification: Done, log: readonly Done[]): string | undef
   }
   return undefined
 
-  // Whether something may have come after the change and before the answer.
+  // Whether the opposite change may have taken effect after this change and before the response.
   function undone(change: Done, by: string): boolean {
     return log.some(({ verb, began, ended }) => verb === by && ended > change.began && began < verification.ended)
   }

@@ -44,7 +44,7 @@ function held() {
 
 type World = ReturnType<typeof held>
 
-/** Sends tokens in small groups, as they arrive at a server, and returns the verdicts that are still to come. */
+/** Sends tokens in small groups, as they arrive at a server, and returns the pending verdicts. */
 async function send({ tokens }: World, list: readonly (readonly [token: string, ip: string | undefined])[]): Promise<Promise<string>[]> {
   const verdicts: Promise<string>[] = []
   for (const [at, [token, ip]] of list.entries()) {
@@ -88,7 +88,7 @@ describe('lookups of many callers at a slow store', () => {
     await Promise.all(forged)
   })
 
-  it('looks up two thousand valid uncached tokens from one address concurrently, before any of them has been answered', async () => {
+  it('looks up two thousand valid uncached tokens from one address concurrently, before any lookup has been answered', async () => {
     const world = held()
     const minted = await Promise.all(Array.from({ length: 2000 }, () => mint(world.tokens)))
     world.hold()
@@ -134,7 +134,7 @@ describe('lookups of many callers at a slow store', () => {
     expect(world.looked.up - before).toBeGreaterThan(10_000)
   })
 
-  it('an address may use its share again once its lookups have failed or ended', async () => {
+  it('an address can use its share again once its lookups have failed or ended', async () => {
     const world = held()
     const { token } = await mint(world.tokens)
     for (let round = 0; round < 4; round += 1) {

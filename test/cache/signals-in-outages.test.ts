@@ -31,7 +31,7 @@ describe('open requests during an outage', () => {
     vi.useRealTimers()
   })
 
-  it('keeps requests open only as long as serveStaleFor still allows new ones', async () => {
+  it('an open request ends during an outage once serveStaleFor no longer allows new requests', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: { maxStaleness: 1, serveStaleFor: 10 }, usage: false })
     const { token, signal } = await open(tokens)

@@ -17,7 +17,7 @@ function sparing() {
   return { drops, visits, clock }
 }
 
-it('bulk revocations that match nothing share their visits to the cache', async () => {
+it('concurrent bulk revocations that match nothing share scans of the cache', async () => {
   const { drops, visits } = sparing()
   await Promise.all(Array.from({ length: 100 }, (_, at) => drops.drop(filter(`nobody ${at}`))))
   expect(visits.map(({ length }) => length)).toEqual([1, 99])

@@ -50,7 +50,7 @@ describe('verifications that wait for a read', () => {
       for (let turn = 0; turn < 3; turn += 1) await Promise.resolve()
     }
     await vi.advanceTimersByTimeAsync(600)
-    // One read ends, and the waiting ones are sent together in a read that hangs as well.
+    // One read ends. The waiting IDs are then sent together in a read that also hangs.
     await store.waiting[0]?.release()
     await vi.advanceTimersByTimeAsync(0)
     expect(outcomes).toEqual(['ok'])
@@ -103,7 +103,7 @@ describe('verifications that wait for a read', () => {
     await vi.advanceTimersByTimeAsync(500)
     const last = minted.at(-1)
     if (last === undefined) throw new Error('none was minted')
-    // The first reads return, which sends the last one. Its result is held back beyond its deadline.
+    // The first reads return, which starts the last read. Its result is held back beyond its deadline.
     for (const read of store.waiting.slice(0, READS - AT_ONCE)) await read.release()
     await vi.advanceTimersByTimeAsync(0)
     const late = [...store.waiting]

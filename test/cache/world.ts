@@ -23,7 +23,7 @@ export const VERBS = [
 /** One action on one of two nodes. */
 export type Act = { readonly verb: (typeof VERBS)[number]; readonly node: 0 | 1 }
 
-/** An act that was performed. Its clock ticks at each beginning and each end. */
+/** An action that was performed. `began` and `ended` come from a counter that increments at every start and end. */
 export type Done = Act & { readonly began: number; ended: number; ok: boolean; writes: boolean }
 
 /** Two instances over one store. A scheduler controls when each call reaches the store and when its answer returns. */
@@ -139,7 +139,7 @@ function mayWrite(verification: Verification): boolean {
   return verification.ok && verification.principal.allows('stock:write')
 }
 
-/** Lets everything that is queued without a scheduler run. */
+/** Runs everything that is queued outside the scheduler. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

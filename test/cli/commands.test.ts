@@ -228,7 +228,7 @@ describe('commands that change tokens', () => {
     for (const text of [token, old.token]) expect(await shell.tokens.introspect(text)).toMatchObject({ active: true })
   })
 
-  it('rotate --owner gives the successor to another owner, and refuses an empty one', async () => {
+  it('rotate --owner gives the successor to another owner, and refuses an empty owner', async () => {
     const old = await shell.tokens.system.create({ name: 'left', scopes: ['inventory:read'], ownerId: 'bob' })
     const refused = await shell.run('rotate', old.record.id, '--overlap', '7d', '--owner', '')
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('ownerId')])
@@ -350,7 +350,7 @@ describe('commands that change tokens', () => {
     const head = await shell.tokens.system.sealAudit()
     shell.write('head.json', JSON.stringify(head))
     expect(await json('verify-audit', '--head', 'head.json')).toMatchObject({ ok: true, anchor: 'head' })
-    // As appended by `onSeal`: the last one counts.
+    // As appended by `onSeal`: the last head counts.
     shell.write('heads.jsonl', `${JSON.stringify({ ...head, hash: '0'.repeat(64) })}\n${JSON.stringify(head)}\n`)
     expect(await json('verify-audit', '--head', 'heads.jsonl')).toMatchObject({ ok: true, anchor: 'head' })
     shell.write('pretty.json', JSON.stringify(head, null, 2))
@@ -362,7 +362,7 @@ describe('commands that change tokens', () => {
 })
 
 describe('event consumers', () => {
-  it('consumers are listed, and forget-consumer removes one that no node runs', async () => {
+  it('consumers lists the event consumers, and forget-consumer removes a consumer that no node is running', async () => {
     const siem = shell.tokens.system.consume('siem', () => undefined)
     while (!(await shell.tokens.health()).consumers.some(({ lagSeconds }) => lagSeconds === 0)) await new Promise(setImmediate)
     expect(await json('consumers')).toEqual({ items: [{ name: 'siem', lagSeconds: 0 }] })

@@ -62,7 +62,7 @@ describe('the command line in a subfolder', () => {
     const config = ['--config', '../other/latchkey.config.mjs']
     const imported = await inSub('import', 'keys.csv', '--format', 'sha256', '--map', 'map.mjs', '--dry-run', '--json', ...config)
     expect(JSON.parse(imported.stdout), imported.stderr).toMatchObject({ rows: 1 })
-    // Read, and refused for its content.
+    // The file is read, and rejected for its content.
     expect((await inSub('verify-audit', '--head', 'head.json', ...config)).stderr).not.toContain('cannot be read')
   })
 })

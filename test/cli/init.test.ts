@@ -172,7 +172,7 @@ describe('init', () => {
       )
     }
     expect(files()).toEqual([])
-    // As the message asks.
+    // As the message says.
     const [instance = ''] = /^const tokens = [\s\S]*?^\}\)\n/m.exec(QUICK_START) ?? []
     shell.write('tokens.js', `import { latchkey } from 'latchkey'\n\nexport ${instance}`)
     shell.write(

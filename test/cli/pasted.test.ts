@@ -46,7 +46,7 @@ beforeAll(async () => {
 })
 afterAll(() => shell.close())
 
-it.each(OLD)('an imported token in the format %s that is passed as a file is not repeated', async (_format, token, _, secret) => {
+it.each(OLD)('an imported token in the format %s that is passed as a file name is not repeated', async (_format, token, _, secret) => {
   for (const args of [
     ['list', '--config', token],
     ['import', token, '--format', 'plain', '--map', 'map.mjs'],

@@ -27,7 +27,7 @@ it.each([
   '\ud800',
   '\uffa0',
   '\u0600',
-])('printable() and printableJson() escape %j, which is invisible, alters other text or is no character', (character) => {
+])('printable() and printableJson() escape %j, which is invisible, alters other text or is not a character', (character) => {
   const text = `a${character}b`
   expect(printable(text)).toMatch(/^a\\u\{[0-9a-f]+\}b$/)
   expect(printableJson(text)).toMatch(/^"a(?:\\u[0-9a-f]{4})+b"$/)

@@ -132,7 +132,7 @@ const store = new Proxy(inner, {
 export const tokens = latchkey({ prefix: 'acme_live', store, deadline: '20s', scopes: ${JSON.stringify(SCOPES)} })`,
     )
 
-  /** Runs a command and sends it signals after the commit, each so many milliseconds after the previous one. */
+  /** Runs a command and sends it signals after the commit, with these delays in milliseconds between them. */
   const interrupted = async (args: readonly string[], signals: readonly (readonly [signal: NodeJS.Signals, afterMs: number])[]) => {
     const child = start(shell, args)
     let [stdout, stderr, began] = ['', '', false]
@@ -259,7 +259,7 @@ const all: Record<Kind, typeof inner> = { [Kind.inner]: inner }
 export const tokens = all[Kind.inner]
 `
 
-  it('the configuration may use any TypeScript syntax if jiti is installed', async () => {
+  it('the configuration can use any TypeScript syntax if jiti is installed', async () => {
     const { code, stderr } = await shell.run('list', '--config', shell.write('typed.config.ts', TYPESCRIPT))
     expect([code, stderr]).toEqual([0, ''])
   })

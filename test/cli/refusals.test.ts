@@ -95,7 +95,7 @@ export default tokens`,
     expect(stderr).not.toMatch(/hun|er2/)
   })
 
-  it('a store of your own that fails is reported with the kind and code of its error', async () => {
+  it('a failure of a custom store is reported with the kind and code of its error', async () => {
     const file = shell.write(
       'own.config.mjs',
       `import { latchkey } from '$index'

@@ -57,7 +57,7 @@ export async function openShell(): Promise<Shell> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-cli-'))
   const program = await build()
   const tokens = latchkey({ prefix: 'acme_live', store: sqliteStore(join(folder, 'tokens.db')), scopes: SCOPES }) as unknown as Latchkey
-  // Creates the file: a command that has to create it would say so.
+  // Creates the file in advance, because a command that creates it says so.
   await tokens.system.list()
   const shell: Shell = {
     folder,

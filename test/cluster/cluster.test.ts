@@ -30,7 +30,7 @@ for (const kind of ['postgres', 'redis'] as const) {
     it('applies a revocation on every node when nothing is disturbed', () => check(scenarios.healthy(cluster, 15)))
     it('applies a bulk revocation on every node', () => check(scenarios.bulk(cluster, 3)))
     it('no node accepts the token once waitForNodes has resolved', () => check(scenarios.barrier(cluster, 10, 'none')))
-    it('keeps the bound whatever the wall clocks of the nodes do', () => check(scenarios.steppedClock(cluster, 4)))
+    it('keeps the revocation bound whatever the wall clocks of the nodes do', () => check(scenarios.steppedClock(cluster, 4)))
     it('keeps the revocation bound when the wake-up channel is cut', () => check(scenarios.busGone(cluster, 2, 'cut')))
     it('keeps the revocation bound when the wake-up channel goes silent', () => check(scenarios.busGone(cluster, 1, 'drop')))
     it('keeps the revocation bound on a slow link', () => check(scenarios.slowLink(cluster, 1)))

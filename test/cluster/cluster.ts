@@ -7,7 +7,7 @@ import type { Backend } from './protocol.js'
 import { StoreProxy } from './proxy.js'
 
 const DEADLINE_SECONDS = 0.5
-/** The chief misses its deadline only under other load on the machine. */
+/** Long enough that the chief misses its deadline only under other load on the machine. */
 const CHIEF_DEADLINE_SECONDS = 10
 
 /** The broker that carries the relay between the nodes. */

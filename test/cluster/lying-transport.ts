@@ -45,7 +45,7 @@ export function lyingTransport(honest: RelayTransport, lies: () => boolean): Rel
   }
 }
 
-/** The same message with another cursor, no IDs, or one changed byte. */
+/** The same message with another cursor, with no IDs, or with one changed byte. */
 function changed(message: string): string {
   const body = message.slice(64)
   const said = Math.random() < 0.5 ? body.replace(/"ids":\[[^\]]*\]/, '"ids":[]') : body.replace(/"cursor":"[^"]*"/, '"cursor":"999999"')

@@ -46,7 +46,7 @@ export class ClusterNode {
     return (await this.ask({ do: 'watched', token })) as Watched
   }
 
-  /** Moves the clock by which the node tells the time. */
+  /** Changes the node's wall clock. */
   async stepClock(ms: number): Promise<void> {
     await this.ask({ do: 'step', ms })
   }

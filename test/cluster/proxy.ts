@@ -10,7 +10,7 @@ export type LinkMode = 'pass' | 'cut' | 'drop' | { readonly delayMs: number; rea
 /** The connections of the wake-up channel, or all others. */
 export type LinkKind = 'bus' | 'data'
 
-/** A client sends this on a connection that from then on carries only wake-ups. */
+/** A client sends this to mark a connection that will carry only wake-ups. */
 const BUS = /listen "|subscribe\b/i
 
 type Link = { readonly near: Socket; readonly far: Socket; kind: LinkKind }
@@ -57,7 +57,7 @@ export class StoreProxy {
     }
   }
 
-  /** Leads to another port from now on, like an address that moved to another server. */
+  /** From now on, forwards to another port, like an address that moved to another server. */
   aim(port: number): void {
     this.#port = port
     for (const link of this.#links) destroy(link)
@@ -95,7 +95,7 @@ export class StoreProxy {
     else if (mode !== 'drop') this.#slowly(link, to, piece, mode)
   }
 
-  // Each piece has its own timer with the same delay, so pieces keep their order. Throttling pauses the sender for as long as its bytes
+  // Each piece has its own timer with the same delay, so pieces keep their order. Throttling pauses the sender for the time that its bytes
   // take.
   #slowly(link: Link, to: Socket, piece: Buffer, { delayMs, bytesPerSecond }: { delayMs: number; bytesPerSecond?: number }): void {
     const from = to === link.near ? link.far : link.near

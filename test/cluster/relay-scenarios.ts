@@ -20,7 +20,7 @@ const NAMES: { readonly [trouble in RelayTrouble]: string } = {
   lying: 'relay sending false data to',
 }
 
-/** The broker fails for every node, or for one. The store is reachable, so nothing is answered with 503. */
+/** The broker fails for every node or for one. The store stays reachable, so no request is answered with 503. */
 export async function relayTrouble(cluster: Cluster, trials: number, trouble: RelayTrouble, whom: 'all' | 'one'): Promise<Finding> {
   const nodes = whom === 'all' ? [cluster.chief, ...cluster.others] : cluster.others.slice(0, 1)
   const set = async (on: boolean): Promise<void> => {

@@ -39,9 +39,9 @@ for (const [kind, broker] of [
       it('applies a revocation on every node with a relay when nothing is disturbed', () => check(scenarios.healthy(cluster, 10)))
       it('with a relay, no node accepts the token once waitForNodes has resolved', () => check(scenarios.barrier(cluster, 3, 'none')))
       for (const trouble of ['cut', 'silent', 'late', 'lying'] as const satisfies readonly RelayTrouble[]) {
-        it(`keeps the bound while the relay is ${trouble}`, () => check(relayTrouble(cluster, 2, trouble, 'all')))
+        it(`keeps the revocation bound while the relay is ${trouble}`, () => check(relayTrouble(cluster, 2, trouble, 'all')))
       }
-      it('keeps the bound while one node is cut off from the relay', () => check(relayTrouble(cluster, 2, 'cut', 'one')))
+      it('keeps the revocation bound while one node is cut off from the relay', () => check(relayTrouble(cluster, 2, 'cut', 'one')))
     },
   )
 }

@@ -20,7 +20,7 @@ export type Finding = {
 type Watch = { readonly node: ClusterNode; readonly watched: Watched }
 type Trial = { readonly made: Made; readonly revoked: Span; readonly watches: readonly Watch[] }
 
-/** The course of a trial: what is revoked, and what is disturbed around it. */
+/** The steps of a trial: the calls that revoke, and the disturbances around them. */
 type Course = {
   readonly nodes: readonly ClusterNode[]
   readonly revoke: (made: Made) => Promise<Span>
@@ -50,7 +50,7 @@ async function trial(cluster: Cluster, course: Course): Promise<Trial> {
 }
 
 /**
- * Runs this many trials, one after another, and judges each. Later than `allowedMs` after the acknowledgment, no node may accept the token.
+ * Runs this many trials, one after another, and judges each. No node may accept the token later than `allowedMs` after the acknowledgment.
  */
 async function judge(
   scenario: string,
@@ -96,7 +96,7 @@ export function healthy(cluster: Cluster, trials: number): Promise<Finding> {
 /** How a series of revocations is judged. */
 export type Judged = { readonly scenario: string; readonly trials: number; readonly codes: readonly string[] }
 
-/** Revokes tokens that all other nodes have in memory. `disturb` runs between the two. */
+/** Revokes tokens that all other nodes have in memory. `disturb` runs just before each revocation. */
 export function judgeRevocations(cluster: Cluster, { scenario, trials, codes }: Judged, disturb: () => Promise<void>): Promise<Finding> {
   const revoke = ({ id }: Made): Promise<Span> => cluster.chief.revoke(id)
   const run = () => trial(cluster, { nodes: cluster.others, revoke, before: disturb })
@@ -219,7 +219,7 @@ export async function steppedClock(cluster: Cluster, trials: number): Promise<Fi
   }
 }
 
-/** `waitForNodes`: once it has resolved, nobody accepts the token, even if a node was cut off or stopped in the meantime. */
+/** `waitForNodes`: once it has resolved, no node accepts the token, even if a node was cut off or stopped in the meantime. */
 export async function barrier(cluster: Cluster, trials: number, trouble: 'none' | 'cut' | 'frozen'): Promise<Finding> {
   const { chief, others } = cluster
   const node = others[0] ?? chief
@@ -241,7 +241,7 @@ export async function barrier(cluster: Cluster, trials: number, trouble: 'none' 
   }
   const name = { none: 'waitForNodes', cut: 'waitForNodes, a node cut off', frozen: 'waitForNodes, a node stopped' }[trouble]
   const found = await judge(name, trials, 0, run)
-  // How long the wait takes is printed, not judged: a slow machine is no violation. An endless wait never gets here.
+  // How long the wait takes is printed, not judged: a slow machine is no violation. An endless wait never reaches this line.
   return { ...found, notes: [`revoke() took ${median(waited).toFixed(0)} ms (median), ${Math.max(...waited).toFixed(0)} ms at most`] }
 }
 

@@ -17,9 +17,9 @@ import { testing } from './suites/testing.js'
 import { types } from './suites/types.js'
 import { workers } from './suites/workers.js'
 
-// Packs the package as for publishing, installs the tarball in empty projects, and uses it as its users do.
-// `run.ts` runs CI's sample, `run.ts --all` everything, and `run.ts jest next` only the named suites.
-// The longest comes first, so that no processor waits for it at the end.
+// Packs the package as for publishing, installs the tarball in empty projects, and uses it as its users do. `run.ts` runs CI's sample,
+// `run.ts --all` everything, and `run.ts jest next` only the named suites. The longest suite comes first, so no processor idles at the end
+// while it finishes.
 const SUITES: readonly Suite[] = [
   next,
   quickStart,

@@ -11,7 +11,7 @@ import { stage, wider } from './support/stage.js'
 const { path = '', skip } = findChromium()
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-/** Returns axe-core's findings for the current page, which has loaded it. */
+/** Returns axe-core's findings for the current page, in which axe-core is loaded. */
 const findings = (page: Page): Promise<readonly string[]> =>
   page.evaluate(async () => {
     const run = Reflect.get(window, 'axe').run as (
@@ -22,7 +22,7 @@ const findings = (page: Page): Promise<readonly string[]> =>
     return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 140)}`))
   })
 
-/** Returns what is wider than the window or the topmost dialog. */
+/** Returns the elements that are wider than the window or the topmost dialog. */
 const overflowing = async (page: Page): Promise<readonly string[]> =>
   await wider(page.locator((await page.locator('dialog[open]').count()) > 0 ? 'dialog[open] >> nth=-1' : 'body'))
 
@@ -44,8 +44,8 @@ describe.skipIf(skip !== undefined)(`axe-core ${skip ?? ''}`, () => {
     await browser?.close()
   })
 
-  // Every state that has a screenshot is checked in one of the languages: in light as it is, and in dark in the narrowest window. Nothing may overflow
-  // either of them, or the widest.
+  // Every state with a screenshot is checked in one of the languages: in the light theme as it is, and in the dark theme in the narrowest
+  // window. Nothing may overflow in these two windows or in the widest one.
   it.each(Object.keys(SCENES).map((name, at) => ({ name, look: LOOKS[at % LOOKS.length] })))(
     'axe-core finds nothing in the state $name',
     async ({ name, look }) => {

@@ -74,7 +74,7 @@ describe.skipIf(skip !== undefined)(`the tenant filter ${skip ?? ''}`, () => {
         await dialog.getByRole('combobox', { name: 'Tenant' }).fill('zeta')
         await dialog.getByRole('checkbox', { name: /^orders:read / }).check()
         await dialog.getByRole('combobox', { name: 'Owner' }).fill('zoe')
-        // Before typing pauses.
+        // Before the typing delay ends.
         await confirm(page, 'Review')
         for (const shown of ['Zeta Ltd (zeta)', 'Zoe Zander (zoe)'])
           await dialog.getByRole('definition').filter({ hasText: shown }).waitFor()

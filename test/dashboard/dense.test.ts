@@ -7,7 +7,7 @@ import { stage, wider } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
-/** Fills a row with everything that could make it higher: a long name and description, many scopes, an owner, and a status with a note. */
+/** Fills a row with everything that could make it taller: a long name and description, many scopes, an owner, and a status with a note. */
 async function uneven(world: World): Promise<void> {
   await seed(world)
   const ada = world.tokens.as({ id: 'ada.with.a.long.name@acme.example', tenants: '*', manages: 'all' })
@@ -88,7 +88,7 @@ describe.skipIf(skip !== undefined)(`rows ${skip ?? ''}`, () => {
     )
   })
 
-  it('Previous and Next look disabled when there is no such page', () =>
+  it('Previous and Next look disabled when there is no previous or next page', () =>
     play({ before: seed, at: '?size=10' }, async ({ page }) => {
       const cursor = (name: string): Promise<string> =>
         page.getByRole('button', { name, exact: true }).evaluate((button) => getComputedStyle(button).cursor)

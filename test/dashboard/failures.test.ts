@@ -220,7 +220,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       await dialog.getByText('1 token was changed.').waitFor()
       await expect.poll(() => dialog.getByRole('listitem').allTextContents()).toEqual([expect.stringContaining('Web shop')])
       await dialog.getByRole('button', { name: 'Close' }).last().click()
-      // Until the list is loaded again, the row is the one that was changed in the meantime.
+      // Until the list is reloaded, the row still holds the outdated version of the token.
       await page.locator('.results[aria-busy="false"]').waitFor()
       await page.getByRole('region', { name: '1 selected' }).getByRole('button', { name: 'Deactivate' }).click()
       await page.getByText('1 token changed').waitFor()

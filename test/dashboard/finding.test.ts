@@ -326,7 +326,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       await expect.poll(() => page.getByRole('combobox', { name: 'Action' }).inputValue()).toBe('')
     }))
 
-  it('the list disappears when its user has signed out in another tab, and returns when they sign in', () =>
+  it('the list disappears when the user signs out in another tab, and returns when they sign in', () =>
     play({ before: many(2) }, async ({ page }) => {
       await page.getByRole('link', { name: 'Token 1' }).waitFor()
       const back = (): Promise<boolean> => page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))

@@ -8,7 +8,7 @@ const LONG = `${'مفتاح المستودع '.repeat(6)}${'W'.repeat(90)}`
 describe.skipIf(skip !== undefined)(`a hurried user ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('a double click on Rotate makes one successor, and its token stays on the screen', () =>
+  it('a double click on Rotate creates one successor, and its token stays on the screen', () =>
     play({ before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: [] }) }, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Rotate')

@@ -37,7 +37,7 @@ type Change = keyof typeof CHANGES
 
 const GONE = 'It no longer exists, or you no longer have access to it.'
 
-/** Every request about a token is answered as if it had been pruned. */
+/** Every request about a token is answered as if the token had been pruned. */
 const prune = (page: Page, id: string): Promise<unknown> =>
   page.route(new RegExp(`/${id}(/|$)`), (route) =>
     route.fulfill({

@@ -206,7 +206,7 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
       await page.getByRole('searchbox', { name: 'Search by name' }).fill('shop')
       await expect.poll(() => page.locator('a.token-name').allTextContents()).toEqual(['Web shop'])
       letGo()
-      // Nobody knows whether the server made the change, so the dialog claims neither.
+      // It is unknown whether the server made the change, so the dialog claims neither outcome.
       const dialog = page.getByRole('dialog', { name: '1 token may not have been changed' })
       await expect.poll(() => dialog.getByRole('listitem').allTextContents()).toEqual([expect.stringContaining('Price feed')])
       await dialog.getByText('It may have been changed anyway.').waitFor()

@@ -46,7 +46,7 @@ it.each([
   ['exchanges', 'from the address of a gateway', (tokens: Latchkey<Scope>) => exchanging(tokens, '203.0.113.7')],
   ['exchanges', 'from an unknown address', (tokens: Latchkey<Scope>) => exchanging(tokens)],
   ['introspections', 'by one client', async (tokens: Latchkey<Scope>) => introspecting(tokens)],
-])('a flood of %s of one token %s delays no other tenant, and shares its reads', async (_, __, start) => {
+])('a flood of %s of one token %s does not delay other tenants, and its requests share reads', async (_, __, start) => {
   const { tokens, read, hold } = heldReads()
   const call = await start(tokens)
   const [evil, good] = [await mint(tokens, { tenantId: 'evil' }), await mint(tokens, { tenantId: 'good' })]
@@ -65,7 +65,7 @@ it.each([
   expect(read.length).toBeLessThanOrEqual(13)
 })
 
-it('exchanges that fail in the store use up the rate limit for refusals, so that a flood of them ends with 429', async () => {
+it('exchanges that fail in the store use up the rate limit for refusals, so a flood of them ends with 429', async () => {
   const limiter = new RateLimiterMemory({ points: 5, duration: 3600 })
   let failing = false
   const store = interceptStore(memoryStore(), ({ method }, proceed) => {

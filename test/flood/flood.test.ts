@@ -31,7 +31,7 @@ describe('concurrent guesses from one address', () => {
     for (let guess = 0; guess < 1000; guess += 1) budget.spend('192.0.2.1')
     now += 1000
     expect(budget.spent('192.0.2.1')).toBe(true)
-    // However many there were, the address is served again after a while.
+    // However many guesses were admitted, the address is served again after a while.
     for (let guess = 0; guess < 100_000; guess += 1) budget.spend('192.0.2.1')
     now += 6000
     expect(budget.spent('192.0.2.1')).toBe(false)

@@ -10,13 +10,13 @@ export type FloodOptions = { readonly forged: number; readonly pepper: boolean }
 
 /** The effects of a flood. */
 export type Flooded = {
-  /** Distinct tokens that do not exist: in turn malformed, with a wrong checksum, and with a right one. */
+  /** Distinct tokens that do not exist: alternately malformed, with a wrong checksum, and with a correct checksum. */
   readonly forged: number
   readonly codes: { readonly [code: string]: number }
   readonly seconds: number
   /** IDs that were looked up in the store. */
   readonly storeReads: number
-  /** How many lookups the budgets of the addresses allowed in that time. */
+  /** The number of lookups that the budgets of the addresses allowed during the flood. */
   readonly storeReadsAllowed: number
   /** The largest growth of the heap after garbage collection. */
   readonly heapGrowthMiB: number
@@ -74,7 +74,7 @@ async function verifyValid(): Promise<number> {
   next = (next + 1) % VALID
   const began = process.hrtime.bigint()
   const decided = deciderOf(tokens).decide(valid[next], { ip: '192.0.2.1' })
-  // A synchronous decision is timed before the await, which would also charge it for the flood's pending answers.
+  // A synchronous decision is timed before the await, because the await would add the time for the flood's pending answers.
   const late = decided instanceof Promise
   const micros = (): number => Number(process.hrtime.bigint() - began) / 1000
   const atOnce = micros()

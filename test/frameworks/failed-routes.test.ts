@@ -14,7 +14,7 @@ const throws: RequestHandler = () => {
 }
 const onError: ErrorRequestHandler = (_error, _req, res, _next) => void res.status(500).json({ error: 'broken' })
 
-/** Requests the paths of an app one after the other, and returns the endpoints that their uses were counted under. */
+/** Requests the paths of an app one after another, and returns the endpoints under which their uses were counted. */
 async function countedBy(
   express: typeof express5,
   build: (app: express5.Express, enter: RequestHandler) => void,

@@ -59,7 +59,7 @@ const SERVERS: { readonly [framework: string]: (tokens: Authenticator, handle: H
 
 describe('a signal first read after its response is over', () => {
   it.each(Object.keys(SERVERS).flatMap((framework) => ['an API token', 'a signed token'].map((kind) => [framework, kind] as const)))(
-    'a signal first read after the client left never fires, on %s for %s',
+    'a signal first read after the client disconnected never fires, on %s for %s',
     async (framework, kind) => {
       const { tokens, create, signed, service } = await createGateway()
       const { token, record } = await create({ name: 'ERP', scopes: ['inventory:read'] })

@@ -53,7 +53,7 @@ it.each(Object.entries(servers))(
     stream.on('error', () => undefined)
     reset = async () => {
       stream.close(constants.NGHTTP2_CANCEL)
-      // A later frame on the same connection is answered only after the server has seen both.
+      // The server answers a later frame on the same connection only after it has seen both the request and the reset.
       await once(stream, 'close')
       await new Promise((resolve) => session.ping(resolve))
     }

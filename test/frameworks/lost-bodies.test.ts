@@ -22,7 +22,7 @@ const actor = () => ada
 
 /** Reads the body to its end and keeps nothing of it. */
 const reads: RequestHandler = (req, _res, next) => void req.resume().on('end', () => next())
-/** Reads the body to its end and sets another one in its place. */
+/** Reads the body to its end and replaces it with another body. */
 const leaves =
   (body: unknown): RequestHandler =>
   (req, _res, next) =>

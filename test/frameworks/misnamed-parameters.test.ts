@@ -75,7 +75,7 @@ it('a resource function that reads a misnamed parameter is reported once for its
   expect(told).toEqual(says('GET /w/:id'))
 })
 
-it('a resource function that returns no text is reported with the kind of its result, and empty text is not', async () => {
+it('a resource function that does not return text is reported with the kind of its result, and empty text is not reported', async () => {
   const { told, onWarning } = collector()
   const ask = async (value: unknown): Promise<void> => {
     const require = onWeb.requireScopes('inventory:read', { warehouse: () => value as string })

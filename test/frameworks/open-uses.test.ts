@@ -17,8 +17,8 @@ import { hasSignal } from '../../src/verify/principal.js'
 import { instance, mint, type Scope, until } from '../latchkey/harness.js'
 
 /**
- * `/stream` begins its response at once and never ends it. `/slow` waits for the gate. `/late` waits for it before it checks a scope that the token does not have;
- * `/refused` checks it at once. `/listens` listens to the signal of its principal.
+ * `/stream` begins its response immediately and never ends it. `/slow` waits for the gate. `/late` waits for the gate before it checks a
+ * scope that the token does not have; `/refused` checks that scope immediately. `/listens` listens to the signal of its principal.
  */
 type Host = (tokens: Latchkey<Scope>, gate: () => Promise<void>, listen: (principal: Principal | undefined) => void) => Promise<string>
 
@@ -154,7 +154,7 @@ describe.each(HOSTS)('on %s', (name, host) => {
     onTestFinished(() => left.abort())
     const ask = (path: string) => fetch(`${origin}${path}`, { headers: { authorization: `Bearer ${token}` }, signal: left.signal })
     const usage = () => other.system.usage(record.id)
-    /** Sends requests on one connection without waiting for responses, and closes it once this holds. */
+    /** Sends requests on one connection without waiting for responses, and closes the connection once this condition holds. */
     const cut = async (paths: readonly string[], when: () => boolean): Promise<void> => {
       const socket = connect(Number(new URL(origin).port), '127.0.0.1').on('error', () => undefined)
       socket.resume().write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\n\r\n`).join(''))
@@ -224,7 +224,7 @@ describe.each(HOSTS)('on %s', (name, host) => {
     expect((await ask('/fast')).status).toBe(200)
   })
 
-  it('a request whose client left before a check refused it is counted as refused', async () => {
+  it('a request whose client disconnected before a check refused it is counted as refused', async () => {
     const { tokens, usage, waiting, cut } = await opened()
     await cut(['/late'], () => waiting.length === 1)
     await tokens.flush()
@@ -239,7 +239,7 @@ describe.each(HOSTS)('on %s', (name, host) => {
   // Hono reports when its handlers have ended, however long that takes.
   if (name === 'Hono') return
 
-  it('a request whose client left, and which nothing ever answers, is counted once', async () => {
+  it('a request whose client disconnected and that never gets a response is counted once', async () => {
     const { tokens, usage, waiting, cut } = await opened()
     await cut(['/slow'], () => waiting.length === 1)
     await until(async () => {

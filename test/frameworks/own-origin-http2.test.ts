@@ -32,7 +32,7 @@ const HOSTS: { readonly [name: string]: (tokens: Latchkey) => Promise<Host> } = 
 }
 
 describe.each(Object.entries(HOSTS))('a page over HTTP/2 on a custom port, on %s', (_, start) => {
-  it('a page over HTTP/2 on a custom port may call its own origin but not another port', async () => {
+  it('a page over HTTP/2 on a custom port can call its own origin but not another port', async () => {
     const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
     const host = await start(tokens)
     const client = connect(`http://127.0.0.1:${host.port}`)
@@ -47,7 +47,7 @@ describe.each(Object.entries(HOSTS))('a page over HTTP/2 on a custom port, on %s
       expect(await post(`http://127.0.0.1:${host.port}`)).toBe(201)
       expect(await post(`http://127.0.0.1:${host.port + 1}`)).toBe(403)
       expect(await post('http://127.0.0.1')).toBe(403)
-      // `:authority` overrides `Host` (RFC 9113 §8.3.1), so a sender cannot choose another origin to be its own.
+      // `:authority` overrides `Host` (RFC 9113 §8.3.1), so a sender cannot present another origin as its own.
       for (const other of [`127.0.0.1:${host.port + 1}`, 'other.example']) {
         expect(await post(`http://${other}`, { ':authority': `127.0.0.1:${host.port}`, host: other })).toBe(403)
       }

@@ -22,7 +22,7 @@ function pollute(name: string, value: unknown): void {
 }
 
 describe('options that are read while Object.prototype is polluted', () => {
-  it.each([{}, { realm: 'stock' }])('a polluted `optional` admits nobody without a token (options: %o)', async (options) => {
+  it.each([{}, { realm: 'stock' }])('a polluted `optional` does not admit a request without a token (options: %o)', async (options) => {
     const tokens = instance()
     pollute('optional', true)
     expect((await authenticate(tokens, new Request('https://api.example/'), options)).response?.status).toBe(401)

@@ -10,7 +10,8 @@ import { authenticateUpgrade } from 'latchkey/ws'
 import { expect, it } from 'vitest'
 import { instance, mint } from '../latchkey/harness.js'
 
-// The types allow no promise here, but JavaScript does. Nothing waits for it, so the address would be unknown, and a rejection would end the process.
+// TypeScript rejects a promise here, but JavaScript does not. No code awaits the promise, so the address would be unknown, and a rejection
+// would end the process.
 const ip = (async () => {
   throw new Error('no address today')
 }) as unknown as () => string

@@ -12,7 +12,7 @@ import { instance, mint } from '../latchkey/harness.js'
 
 type Call = (tokens: Latchkey<never>, headers: Record<string, string>) => Promise<unknown>
 
-/** As careless as a host can be: its error quotes the whole request. */
+/** A careless host: its error quotes the whole request. */
 const quoting = (headers: object): never => {
   throw new Error(`no address in ${JSON.stringify(headers)}`)
 }

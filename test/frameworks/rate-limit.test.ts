@@ -73,7 +73,7 @@ describe.each(harnesses.map((harness) => [harness.name, harness] as const))('%s 
   })
 
   it("requests refused for a missing scope do not count toward the token's rate limit", async () => {
-    // A limit above 1, because each request takes a point that returns when its response ends.
+    // A limit above 1, because each request takes a point that is refunded when its response ends.
     const site = await open(harness, perToken(4))
     const statuses = new Set<number>()
     for (let tries = 0; tries < 20; tries += 1) statuses.add((await site.get('/api/write')).status)

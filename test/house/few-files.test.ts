@@ -104,7 +104,7 @@ describe('the files of a build', () => {
     expect(express()).toEqual([3, 80])
   })
 
-  it('a build removes the files of an earlier one', async () => {
+  it('a build removes the files of an earlier build', async () => {
     await expect(readFile(join(folder, 'state.js'))).rejects.toThrow('ENOENT')
   })
 })

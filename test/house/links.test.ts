@@ -37,7 +37,7 @@ it.each([...pages, 'README.md', 'SECURITY.md', 'CONTRIBUTING.md'])('every link o
 })
 
 it('links of packed pages lead to packed files, unless the page says which files are not in the package', () => {
-  // A shell finds npm on Windows too.
+  // Through a shell, npm is found on Windows too.
   const output = execFileSync('npm pack --dry-run --json --ignore-scripts', {
     shell: true,
     encoding: 'utf8',

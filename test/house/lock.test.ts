@@ -8,7 +8,7 @@ const lock: { readonly packages: { readonly [place: string]: Locked } } = JSON.p
 )
 
 describe('package-lock.json', () => {
-  it("package-lock.json has every platform's packages, so that `npm ci` works on other machines (run npm run lock to fix)", () => {
+  it("package-lock.json has every platform's packages, so `npm ci` works on other machines (run npm run lock to fix)", () => {
     const places = Object.keys(lock.packages)
     const missing = Object.values(lock.packages)
       .flatMap(({ optionalDependencies }) => Object.keys(optionalDependencies ?? {}))

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 /** An option with its default, if its docstring states one. */
 type Option = { readonly name: string; readonly stated: string }
 
-/** Options whose values are not option objects of their own. */
+/** Options whose values are not option objects. */
 const WHOLE = ['store', 'logger', 'scopes', 'groups', 'implies']
 
 /** The options of `latchkey()`, with those within other options, as the compiler sees them. */

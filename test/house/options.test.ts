@@ -98,7 +98,7 @@ describe('options', () => {
     expect(signed.issuer).toBe(verifier.issuer)
   })
 
-  it('exchange() rejects an unusable key and names the function that makes keys', () => {
+  it('exchange() rejects an unusable key and names the function that creates keys', () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const keys = [privateKey.export({ format: 'jwk' })]
     expect(() => exchange(tokens, { issuer: 'https://auth.test', audiences: ['a'], keys } as never)).toThrow(/signingKey\(\)/)

@@ -18,12 +18,12 @@ const sources = await Promise.all(
 )
 
 describe('the layout', () => {
-  it('every folder of the layout exists, so that an empty scan cannot pass', () => {
+  it('every folder of the layout exists, so an empty scan cannot pass', () => {
     const places = new Set(sources.map(({ path }) => rankOf(path)))
     expect(places.size).toBe(PLACES.length)
   })
 
-  it("each file imports only from its own place, lower places, and its place's packages", () => {
+  it('each file imports only from its own layer, lower layers, and the packages allowed for its layer', () => {
     expect(sources.flatMap(({ path, text }) => violationsOf(path, text))).toEqual([])
   })
 

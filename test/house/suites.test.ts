@@ -29,7 +29,7 @@ it('.ci/run runs both test scripts', () => {
   expect(ran).toEqual(SCRIPTS)
 })
 
-it('a test file that mocks a module has its own process', () => {
+it('a test file that mocks a module runs in its own process', () => {
   const mocking = files.filter((file) => /^\s*(?:await )?vi\.(?:mock|doMock|resetModules)\(/m.test(readFileSync(file, 'utf8')))
   expect(mocking.length).toBeGreaterThan(0)
   expect(mocking.filter((file) => !ALONE.includes(file))).toEqual([])

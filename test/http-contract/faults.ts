@@ -3,7 +3,7 @@ import { deciderOf, type Latchkey } from '../../src/instance.js'
 import type { Principal, VerifyContext } from '../../src/model/principal.js'
 import { decidedBy } from '../support/decided-by.js'
 
-/** A result of `decide` that no instance should return. Each must end as 503 unless `code` and `retryAfter` say otherwise. */
+/** A result of `decide` that no instance should return. Each must cause a 503 unless `code` and `retryAfter` say otherwise. */
 export type Fault = { readonly answer: (good: Principal) => unknown; readonly code?: 'rate_limited'; readonly retryAfter?: string }
 
 const fail = (reason: unknown) => (): never => {
@@ -13,7 +13,7 @@ const reject = (reason: unknown) => (): Promise<never> => Promise.reject(reason)
 const wrong = (value: unknown): Fault => ({ answer: () => value })
 const later = (value: unknown): Fault => ({ answer: async () => value })
 
-/** By the word sent in place of a token. */
+/** Faults by the word that is sent in place of a token. */
 export const FAULTS: { readonly [word: string]: Fault } = {
   'fault-throws-error': { answer: fail(new Error('x')) },
   'fault-throws-undefined': { answer: fail(undefined) },

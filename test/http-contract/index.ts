@@ -15,7 +15,7 @@ const known = new Set(vectorGroups.flatMap(({ vectors }) => vectors.map(({ name 
 /**
  * Declares the tests that an adapter must pass: the same request bytes give the same response bytes on every framework.
  *
- * Pass your test runner, so that the suite runs in any of them. The suite talks over raw sockets to servers that the harness starts.
+ * Pass your test runner: the suite works with any of them. It talks over raw sockets to servers that the harness starts.
  *
  * @example
  * ```ts

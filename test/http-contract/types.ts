@@ -17,7 +17,7 @@ export type HttpHarness = {
   start(site: HttpSite): Promise<RunningSite>
   /** The names of vectors that this framework cannot fulfill. The harness documents why; unknown names fail. */
   readonly except?: readonly string[]
-  /** For each case. @default 60 */
+  /** The timeout of each case. @default 60 */
   readonly timeoutSeconds?: number
 }
 
@@ -39,7 +39,7 @@ export type HttpSite = {
   }
   /** Whether the framework trusts X-Forwarded-For. */
   readonly trustProxy: boolean
-  /** To be registered in this order. */
+  /** Register the routes in this order. */
   readonly routes: readonly SiteRoute[]
 }
 

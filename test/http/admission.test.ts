@@ -47,7 +47,7 @@ describe.each(KINDS)('a request %s', (_kind, make) => {
     expect(await statusOf(request)).toBe(500)
   })
 
-  it('a request can be authenticated again, and the later guard’s principal counts', async () => {
+  it('a request can be authenticated again, and then has the later guard’s principal', async () => {
     const request = make(list())
     const later = fakePrincipal(['a:read'], {}, 't2')
     await guard(request)

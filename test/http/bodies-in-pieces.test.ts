@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { readRawBody, TooLargeError } from '../../src/http/fetch-answer.js'
 import { readBody } from '../../src/management/body.js'
 
-/** A body whose pieces are one byte long and share their memory, so a reader that keeps the pieces instead of copying them reads something else. */
+/** A body of one-byte pieces that share their memory. A reader that keeps the pieces instead of copying them reads wrong bytes. */
 function inPieces(text: string): ReadableStream<Uint8Array<ArrayBuffer>> {
   const bytes = new TextEncoder().encode(text)
   const piece = new Uint8Array(1)

@@ -7,7 +7,7 @@ const flat = (...values: readonly string[]): readonly string[] => values.flatMap
 const kindOf = (value: string): string => readCredential(flat(value)).kind
 
 describe('readCredential', () => {
-  it('readCredential() reads Node’s flat header list and a web Headers object alike', () => {
+  it('readCredential() reads Node’s flat header list and a web Headers object in the same way', () => {
     const token = { kind: 'token', token: 'abc-._~+/==' }
     expect(readCredential(['Host', 'x', 'aUTHORIZATION', 'BEARER  abc-._~+/=='])).toEqual(token)
     expect(readCredential(new Headers({ authorization: 'bearer abc-._~+/==' }))).toEqual(token)
@@ -44,7 +44,7 @@ describe('readCredential', () => {
     )
   })
 
-  it('readCredential() rejects two headers even if together they would form one credential', () => {
+  it('readCredential() rejects two headers even if they would form one credential together', () => {
     expect(readCredential(flat('Digest a="1"', 'b="2"'))).toEqual({
       kind: 'malformed',
       reason: 'The request carries more than one credential',

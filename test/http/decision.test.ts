@@ -40,7 +40,7 @@ describe('a credential of another system', () => {
   const foreign = (credential: string) => (credential === 'theirs' ? other : undefined)
   const tokens = () => fakeTokens(() => allowing(principal), { isOwn: (token) => token === 'ours' })
 
-  it('credentials of other systems go to the foreign callback, and those that it does not know are invalid', async () => {
+  it('credentials of other systems go to the foreign callback, and credentials unknown to the callback are invalid', async () => {
     expect(await outcome(tokens(), { foreign }, withToken('theirs'))).toBe('other:1')
     expect(await outcome(tokens(), { foreign }, withToken('nobody'))).toEqual([401, 'token_invalid'])
   })

@@ -27,7 +27,6 @@ describe('warnings', () => {
     const { told, onWarning } = collector()
     for (let turn = 0; turn < 500; turn += 1) warn('LATCHKEY_W004', onWarning, `s${turn}`)
     expect(told.length).toBeLessThanOrEqual(20)
-    // Many subjects of one code do not suppress other codes.
     warn('LATCHKEY_W003', onWarning)
     expect(told.at(-1)?.code).toBe('LATCHKEY_W003')
   })
@@ -92,7 +91,7 @@ describe('setup mistakes', () => {
     expect(told.map(({ code }) => code)).toEqual(['LATCHKEY_W003'])
   })
 
-  it('no proxy warning is reported when the proxy is trusted, there is none, or the refusal has another cause', () => {
+  it('no proxy warning is reported when the proxy is trusted, when there is no proxy, or when the refusal has another cause', () => {
     const { told, onWarning } = collector()
     createGuard(denied, { onWarning }, fakePlatform(true))(forwarded)
     createGuard(denied, { onWarning }, fakePlatform(undefined))(forwarded)

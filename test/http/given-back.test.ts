@@ -18,7 +18,7 @@ const limited = (points: number, store: TokenStore = memoryStore()): Latchkey<'a
     rateLimit: { limits: [{ name: 'token', by: 'token', limiter: new RateLimiterMemory({ points, duration: 60 }) }], onFailure: 'refuse' },
   })
 
-/** A store of which all calls of one method fail between `fail(true)` and `fail(false)`. */
+/** A store in which all calls of one method fail between `fail(true)` and `fail(false)`. */
 function failing(method: StoreMethod): { readonly store: TokenStore; readonly fail: (now: boolean) => void } {
   let fails = false
   const store = faultyStore(memoryStore(), (call) =>

@@ -2,7 +2,7 @@ import { authenticate, management } from 'latchkey/web'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { instance } from '../latchkey/harness.js'
 
-/** A caller may send about 16 KB of header fields, in which a word can take two characters. */
+/** A caller can send about 16 KB of header fields, in which a word can take two characters. */
 const MOST = 16_000
 const filled = (word: (at: number) => string): string =>
   Array.from({ length: 4_000 }, (_, at) => word(at))

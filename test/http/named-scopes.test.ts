@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import ts from 'typescript'
 import { beforeAll, expect, it } from 'vitest'
 
-/** A program in an editor: a registered instance, and a line of which `|` is the cursor. */
+/** A program in an editor: a registered instance, and a line in which `|` marks the cursor. */
 const PROGRAM = `import { latchkey } from 'latchkey'
 import { protect, requireScopes } from 'latchkey/express'
 import { memoryStore } from 'latchkey/stores/memory'
@@ -59,7 +59,7 @@ it.each([
   ["requireScopes('stock:read', 'bils:read')", `"did you mean 'bills:read'?"`],
   ["requireScopes({ any: ['stock:wriet'] })", `"did you mean 'stock:write'?"`],
   ['requireScopes(text)', '"stock:read" | "stock:write" | "bills:read"'],
-])('the error for a name outside of the catalogue says what was meant: %s', (text, says) => {
+])('the error for a name outside the catalogue suggests the intended name: %s', (text, says) => {
   write(text)
   const [error, ...others] = service.getSemanticDiagnostics(FILE)
   expect(others).toEqual([])

@@ -13,7 +13,7 @@ import { instance, mint } from '../latchkey/harness.js'
 const SECRET = 'f4c2a9d1E07b3358aa91c6d0e2f7b18c44d09a5e'
 const cookies = { cookie: `sid=${SECRET}` }
 
-/** An instance, and everything that it tells its host about faults. */
+/** An instance, and everything that it reports to its host about faults. */
 function hear(options: Parameters<typeof instance>[0] = {}) {
   const faults: FaultReport[] = []
   const lines: string[] = []

@@ -9,7 +9,10 @@ import { accepting } from './world.js'
 const rows = Array.from({ length: 30 }, (_, key) => ({ key, hash: `hash of ${key}` }))
 const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
 
-/** An instance that accepts tokens with slow hashes, and introspection for the client that its requests name. The clock of the budgets does not advance. */
+/**
+ * An instance that accepts tokens with slow hashes, and an introspection endpoint for the client that each request names. The clock of the
+ * budgets does not advance.
+ */
 async function standing() {
   vi.useFakeTimers({ toFake: ['performance'] })
   onTestFinished(() => void vi.useRealTimers())
@@ -49,7 +52,7 @@ async function standing() {
 
 const CALLERS = ['an unknown address', 'one address', 'a client that introspects for its users', 'an actor that reports leaks'] as const
 
-it.each(CALLERS)('accepts the first use of other tokens after guesses at one token, all from %s', async (caller) => {
+it.each(CALLERS)('after guesses at one imported token, the first use of other tokens is accepted, all from %s', async (caller) => {
   const { presented } = await standing()
   for (let at = 0; at < 30; at += 1) await presented[caller](`k-1-guess-${at}`)
   expect(await presented[caller]('k-1-secret')).toMatch(/^(503|store_unavailable)$/)
@@ -136,7 +139,7 @@ it('limits the guesses at one token from all addresses of an IPv6 /48 together',
   expect(await from('k-1-secret', '2:ffff')).toBe('ok')
 })
 
-it('a flood of wrong secrets for keys that do not exist does not reset the limit for another key', async () => {
+it('a flood of wrong secrets for keys that do not exist does not reset the limit for an existing key', async () => {
   const { tokens, presented } = await standing()
   for (let at = 0; at < 21; at += 1) await presented['one address'](`k-1-guess-${at}`)
   for (let at = 0; at < 10_200; at += 1) await verdict(tokens.verify(`k-${1000 + at}-guess`, { ip: `198.51.100.${at % 60}` }))
@@ -144,7 +147,7 @@ it('a flood of wrong secrets for keys that do not exist does not reset the limit
   expect(await verdict(tokens.verify('k-1-secret', { ip: '203.0.113.9' }))).toBe('ok')
 })
 
-describe('slow comparisons of many credentials at once', () => {
+describe('concurrent slow comparisons of many credentials', () => {
   /** An instance whose comparisons wait until they are released, and that counts them. The clock of the budgets does not advance by itself. */
   async function waiting(more: readonly TokenFormat[] = []) {
     vi.useFakeTimers({ toFake: ['performance'] })
@@ -182,7 +185,7 @@ describe('slow comparisons of many credentials at once', () => {
     expect(compared()).toBe(60)
   })
 
-  it('a comparison that matches is not charged', async () => {
+  it('a slow comparison that matches is not charged to the guessing budgets', async () => {
     const { present } = await waiting()
     for (let at = 0; at < 19; at += 1) await present([`k-1-guess-${at}`])
     const verdicts = await present(Array.from({ length: 40 }, () => 'k-1-secret'))
@@ -191,18 +194,18 @@ describe('slow comparisons of many credentials at once', () => {
     expect(await present(['k-1-further'])).toEqual(['store_unavailable'])
   })
 
-  it('each wrong secret is charged once', async () => {
+  it('each wrong secret of an imported token is charged to the guessing budgets once', async () => {
     const { present } = await waiting()
     const answers = []
     for (let at = 0; at < 25; at += 1) answers.push(...(await present([`k-1-guess-${at}`])))
     expect(answers.indexOf('store_unavailable')).toBe(20)
   })
 
-  it('compares two secrets of signed leak reports at once', async () => {
+  it('compares two secrets of signed leak reports at the same time', async () => {
     const { tokens, present, compared, mostAtOnce } = await waiting()
     const scanner = tokens.as(ownActor({ id: senderId('github'), tenants: '*', manages: 'all' }))
     const reported = (token: string) => scanner.reportLeak({ token, action: 'notify' }).then(({ known }) => known)
-    // Others take all slots first, and leave them to the report.
+    // Other callers take all slots first, and then free them for the report.
     const used = present([2, 3, 4, 5].map((key) => `k-${key}-secret`))
     const answers = await Promise.all(Array.from({ length: 40 }, (_, at) => reported(`k-1-guess-${at}`)))
     expect(new Set(answers)).toEqual(new Set([false]))
@@ -211,7 +214,7 @@ describe('slow comparisons of many credentials at once', () => {
     expect(await reported('k-1-secret')).toBe(true)
   })
 
-  it('a credential that another format proves is not charged', async () => {
+  it('a credential that another format proves is not charged to the guessing budgets', async () => {
     const other = ownTokens({ name: 'other', key: (credential) => /^k-([0-9]+)-/.exec(credential)?.[1], verify: () => true })
     const { tokens, present } = await waiting([other])
     await tokens.system.import(rows, { format: other, map })

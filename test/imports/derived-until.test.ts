@@ -72,7 +72,7 @@ describe('what is derived from an imported token ends when the format of that to
     expect(await asked.json()).toMatchObject({ active: true, exp: end / 1000 })
   })
 
-  it('fires the signal of open requests when the format of their token ends', async () => {
+  it('fires the signal of open requests when the format of their imported token ends', async () => {
     const { tokens, token, pass } = await ending()
     pass(9_950)
     const { signal } = await principalOf(tokens.verify(token))

@@ -88,7 +88,7 @@ it('a revocation wins over the replacement of a hash that is written later', asy
   expect(await verdict(tokens.verify('k-1-secret'))).toBe('token_revoked')
 })
 
-it('at most four slow hashes are compared at once, however many callers give up and others arrive', async () => {
+it('at most four slow hashes are compared at the same time, however many callers give up and others arrive', async () => {
   const { format, calls } = slowFormat()
   const faults: string[] = []
   const tokens = accepting([format], { deadline: 0.1, onError: ({ where }) => faults.push(where) })
@@ -175,7 +175,7 @@ it.each([[1], ['true'], [undefined], [{}]])('answers 503 if a comparison returns
   expect(await first).toBe('store_unavailable')
 })
 
-it('stops comparing guesses from an address, but accepts tokens from there that were used before', async () => {
+it('stops comparing guesses from an address, but accepts previously used tokens from that address', async () => {
   let compared = 0
   const format = ownTokens({
     name: 'slow',
@@ -203,7 +203,7 @@ it('stops comparing guesses from an address, but accepts tokens from there that 
 })
 
 it.each(['$2b$\u0000', 'half \ud83d', 'two\nlines'])(
-  'reports a row whose hash no store can keep, and imports the others: %j',
+  'reports a row whose hash no store can keep, and imports the other rows: %j',
   async (hash) => {
     const { format } = slowFormat()
     const tokens = accepting([format])
@@ -260,7 +260,7 @@ it.each(Object.entries(floods))(
       await pause(10)
       calls[at]?.answer(false)
     }
-    // Their reads get the first free places, even though a long queue was ahead of them.
+    // Their reads get the first free slots, ahead of a long queue.
     await until(() => calls.length === 8)
     for (const { credential, answer } of [...calls]) answer(credential.endsWith('secret'))
     expect(await Promise.all(good)).toEqual(['ok', 'ok'])

@@ -6,7 +6,7 @@ import type { TokenStore } from '../../src/store/port.js'
 import { verdict } from '../latchkey/harness.js'
 import { accepting } from './world.js'
 
-/** Stands for bcrypt: everybody can compute it. */
+/** A stand-in for bcrypt. Anyone can compute it. */
 const publicHash = (credential: string): string => `hash of ${credential}`
 const format = ownTokens({
   name: 'slow',
@@ -16,7 +16,7 @@ const format = ownTokens({
 const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
 const row = (key: number) => ({ key, hash: publicHash(`k-${key}-secret`) })
 
-/** Two imported tokens in a database that somebody else can write to, but who knows neither the pepper nor the import key. */
+/** Two imported tokens in a database that an attacker can write to without knowing the pepper or the import key. */
 async function attacked() {
   const honest = memoryStore()
   let edit = (stored: StoredToken): StoredToken => stored
@@ -34,9 +34,9 @@ async function attacked() {
   return { tokens, stored, write: (change: typeof edit) => (edit = change) }
 }
 
-describe('somebody who can write to the database, but has no key', () => {
+describe('an attacker who can write to the database but has no key', () => {
   it.each(['before', 'after'])(
-    'someone who can write to the database cannot choose the secret of an imported token %s its first use',
+    'an attacker who can write to the database cannot choose the secret of an imported token %s its first use',
     async (when) => {
       const { tokens, write } = await attacked()
       if (when === 'after') {
@@ -51,7 +51,7 @@ describe('somebody who can write to the database, but has no key', () => {
     },
   )
 
-  it('someone who can write to the database cannot give one imported token the secret of another by copying its row', async () => {
+  it('an attacker who can write to the database cannot give one imported token the secret of another by copying its row', async () => {
     const { tokens, stored, write } = await attacked()
     const { importedHash = '', requestHash = '' } = await stored(2)
     write((mine) => ({ ...mine, importedHash, requestHash }))

@@ -56,7 +56,7 @@ it('refuses management to an imported token with colons in its text or many word
   expect(await answerTo(tokens, { authorization: `Bearer ${others} k1:secret` })).toBe('token_cannot_manage')
 })
 
-it('reads fewer than fifty words of a request, however many the request contains', async () => {
+it('the management API reads fewer than fifty words of a request, however many the request contains', async () => {
   let reads = 0
   const counted = ownTokens({
     name: 'counted',
@@ -102,7 +102,7 @@ it('anonymous management requests share the lookup budget with the guard', async
   expect([...statuses]).toEqual([401, 503])
   const looked = find.mock.calls.length
   expect(looked).toBeGreaterThan(0)
-  // The guard shares this budget, which is used up.
+  // The guard shares this budget, which is now used up.
   const { response } = await authenticate(tokens, new Request('http://api.test/', { headers: { authorization: `Bearer ${word()}` } }), {
     ip,
   })
@@ -142,7 +142,7 @@ it('ignores a principal from the guard of another instance, which may have a tok
   expect(principal?.tokenId).toBe((await there.introspect(`7|${theirs}`)).record?.id)
   const refused = await api.fetch(request, { actor: undefined, principal }, '/t')
   expect(refused.status).toBe(401)
-  // Nor does it replace the other token in the audit log.
+  // The principal does not replace the other token in the audit log either.
   await api.fetch(new Request('http://api.test/t'), { actor: ada, principal }, '/t')
   await there.flush()
   const { items } = await there.system.events({ action: 'management.refused' })

@@ -46,7 +46,7 @@ it('accepts each imported format in the form that its clients send, and refuses 
   expect(asked).toEqual(['somebody'])
 })
 
-it('looks up a credential that fits two formats in both, and accepts the token that it proves to be', async () => {
+it('a credential that fits two formats is looked up in both, and the token that it proves to be is accepted', async () => {
   const plain = plainTokens({ prefix: 'sk_' })
   const tokens = accepting([old, plain])
   const [a, b] = [oldToken(1), oldToken(2)]
@@ -57,7 +57,7 @@ it('looks up a credential that fits two formats in both, and accepts the token t
   expect(await verdict(tokens.verify(oldToken(3).token))).toBe('token_unknown')
 })
 
-it('never treats a latchkey token as one of another format, whatever its prefix and validity', async () => {
+it('never treats a latchkey token as a token of another format, whatever its prefix and validity', async () => {
   const store = faultyStore(memoryStore())
   const any = plainTokens({ length: [1, 512] })
   const tokens = accepting([any], { store })
@@ -186,7 +186,7 @@ it('explain() reports token_unknown for a token whose format is not accepted', a
   expect(await tokens.system.explain(record?.id ?? '')).toMatchObject({ ok: false, code: 'token_unknown' })
 })
 
-it('keeps the marker of a removed token until its format ends', async () => {
+it('keeps the marker of a removed imported token until its format ends', async () => {
   const clock = { now: START }
   const until = START + 60 * DAY
   const format = sha256Tokens({ prefix: 'sk_', until })

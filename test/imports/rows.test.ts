@@ -158,7 +158,7 @@ it('names the row and field of a problem without repeating values of the row', a
   ])
   expect(String(problems[0]?.cause)).not.toContain(value)
   expect(Reflect.get(Object(problems[0]?.cause), 'stack')).not.toContain(value)
-  // A caller who creates a single token does see what was wrong with it.
+  // A caller who creates a single token does see what was wrong with that token.
   await expect(tokens.system.create({ ...map(), expiresIn: 'soon' as never })).rejects.toThrow('"soon"')
 })
 
@@ -276,7 +276,7 @@ it('a column that exists but is empty is not reported as missing', async () => {
   for (const { message } of report.problems) expect(message).toMatch(/^hash: must be a hash of 32 bytes/)
 })
 
-it('column names that may be cells of a first row are not repeated in the problem', async () => {
+it('column names that could be cells of a first row are not repeated in the problem', async () => {
   const { token, row } = oldToken(1)
   const rows = [{ [token]: 1 }, { [row.hash]: 1, name: 2 }, { 'ada@example.com': 1 }, { '2030-01-01': 1 }, {}, 'text', ['a']]
   const report = await accepting([old]).system.import(rows, { format: old, map })

@@ -107,7 +107,7 @@ it('searches text with many possible token starts in time linear in its length',
     const text = begin.repeat(Math.ceil(2 ** 20 / begin.length))
     expect(redact(`${text} end`)).toContain(' end')
   }
-  // Headers without an end before a payload without one.
+  // Unterminated headers before an unterminated payload.
   const headers = 'eyJ-'.repeat(200)
   const payload = 'a'.repeat(2 ** 22)
   expect(redact(`${headers}.eyJ${payload} end`)).toContain(' end')
@@ -131,7 +131,7 @@ it('removes signed tokens wherever they begin and end', () => {
   }
 })
 
-// A credential without a recognizable format. Only the request that presented it shows that it is one.
+// A credential without a recognizable format: only the request that presented it shows that the text is a credential.
 const KEY = 'Tq7wertzuiopasdfghjk'
 const cases: readonly (readonly [string, Record<string, string>, string])[] = [
   ['Bearer', { authorization: `Bearer ${KEY}` }, KEY],

@@ -28,7 +28,7 @@ describe('the shape of a format', () => {
     expect([open.test('key_warehouse'), open.test('key_0123456789abcdef')]).toEqual([false, true])
   })
 
-  it('GET /me returns the shape of each format, a loose one if it has no pattern, and how tokens are sent', async () => {
+  it('GET /me returns the shape of each format, a loose shape for a format without a pattern, and how tokens are sent', async () => {
     const meOf = async (formats: readonly (typeof VECTORS)[number]['format'][], options: object): Promise<object> => {
       const tokens = accepting(formats)
       const answer = await createManagement(tokens, options).fetch(new Request('http://a.test/t/me'), { actor: () => actor }, '/t')

@@ -42,7 +42,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     expect(await verdict(accepting(formats, { store, clock: () => now }).verify(token))).toBe('token_revoked')
   })
 
-  it('presenting a revoked secret that was imported twice also revokes its other record, and the event names the revoked one', async () => {
+  it('presenting a revoked secret that was imported twice also revokes its other record, and the event names the revoked record', async () => {
     const { tokens, token, ...made } = await imported(formats)
     expect(await verdict(tokens.verify(token))).toBe('ok')
     await tokens.system.revoke(made.hashed, { reason: 'stolen' })
@@ -81,7 +81,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     expect(JSON.stringify(items)).not.toContain(made.hashed)
   })
 
-  it('refuses a secret imported twice even when the format of its revoked record ends', async () => {
+  it('refuses a secret imported twice even after the format of its revoked record has ended', async () => {
     let now = Date.now()
     const ending = { ...hashed, until: now + 1000 }
     const both = formats.map((format) => (format === hashed ? ending : format))
@@ -92,7 +92,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     expect(await tokens.introspect(token)).toMatchObject({ active: false })
   })
 
-  it('accepts the secret when the format of one of two valid records ends', async () => {
+  it('a secret imported twice stays valid when the format of one of its two valid records ends', async () => {
     let now = Date.now()
     const both = formats.map((format) => (format === hashed ? { ...hashed, until: now + 1000 } : format))
     const { tokens, token } = await imported(both, { clock: () => now })
@@ -126,7 +126,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     },
   )
 
-  it('fires the signal when the other record with its secret is revoked along with all tokens of its tenant', async () => {
+  it('fires the signal of a request when the other record with its secret is revoked with all tokens of the tenant', async () => {
     const tokens = accepting(formats)
     const { token, row } = oldToken(1)
     await tokens.system.import([{ token }], {
@@ -199,14 +199,17 @@ async function twins(secret?: string) {
   return { tokens, token, other: await idOf(tokens, 'slow') }
 }
 
-it.each(['revoke', 'deactivate'] as const)('fires the signal when a record whose slow hash was never compared ends: %s', async (verb) => {
-  const { tokens, token, other } = await twins()
-  const { signal } = await principalOf(tokens.verify(token))
-  await tokens.system[verb](other)
-  await until(() => signal.aborted)
-})
+it.each(['revoke', 'deactivate'] as const)(
+  'fires the signal of a request when a record whose slow hash was never compared ends: %s',
+  async (verb) => {
+    const { tokens, token, other } = await twins()
+    const { signal } = await principalOf(tokens.verify(token))
+    await tokens.system[verb](other)
+    await until(() => signal.aborted)
+  },
+)
 
-it('fires the signal when a record whose format has ended is revoked', async () => {
+it('fires the signal of a request when a record whose format has ended is revoked', async () => {
   let now = Date.now()
   const second = sha256Tokens({ ...shape, name: 'second', column: 'second', until: now + 1000 })
   const { token, row } = oldToken(1)

@@ -19,7 +19,7 @@ const WRONG = 'sk_Zz9yX8wV7uT6sR5qP4oN3mL2kJ1'
 const SHA512_BASE64 = 'iNhOjy3QEoHbinlQbVHGro4F2iR01UdCcmBS/raSQFITwxkpiRmARZOEnZ4PEl+0pLGUsx+KFuANRAFV5NXMIA=='
 const BETTER_AUTH = 'acme_QzXvLmNbKjHgFdSaPoIuYtReWqAsDfGhJkLzXcVbNmQwErTyUiOpAsDfGhJkLzXc'
 
-/** The answers of `compareSync` in bcryptjs 3. The host brings the library. */
+/** The results of `compareSync` in bcryptjs 3. The host provides the library. */
 const BCRYPT: ReadonlyMap<string, string> = new Map([
   ['$2b$04$F/2/ns1gXABlL.qT0GW7m.Rlwim0u.WUw65Nd5S7YVzFRbHGyfqU.', TOKEN],
   ['$2b$04$iUX4TlvJaRseo0QB7IRPTeNZFL2qvRtybPAN6ZyzwyL4JEufR..e6', WRONG],

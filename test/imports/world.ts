@@ -22,7 +22,7 @@ export function accepting(formats: readonly TokenFormat[], options: Partial<Latc
   return instance({ imports: { key: IMPORT_KEY, formats }, ...options })
 }
 
-/** The terms for the token of a row. */
+/** The settings of the token for a row. */
 export function terms(row: Row): { name: string; scopes: readonly Scope[]; ownerId: string } {
   return { name: row.name, scopes: ['stock:read'], ownerId: row.owner }
 }

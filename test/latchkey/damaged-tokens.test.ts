@@ -12,7 +12,7 @@ import { newKeyPrefix, removeKeys, withRedis } from '../support/redis.js'
 import { service } from '../support/services.js'
 import { codeOf, instance, mint, refusal, verdict } from './harness.js'
 
-/** A store, and how to damage the row of a token in it. */
+/** A store, and a function that damages the row of a token in it. */
 type Subject = { readonly store: TokenStore; readonly damage: (id: string) => unknown; readonly fields: readonly string[] }
 type Kind = 'sqlite, no JSON' | 'sqlite, no list' | 'sqlite, no instant' | 'redis' | 'a store of the host'
 

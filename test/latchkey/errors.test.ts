@@ -24,13 +24,13 @@ const secondCopy = async (): Promise<typeof import('latchkey')> => {
 const site: CallSite = { what: 'the store', where: 'store.find', deadlineMs: 1000, report: () => undefined }
 
 describe('isLatchkeyError', () => {
-  it('isLatchkeyError() recognizes every error class of this copy', () => {
+  it('isLatchkeyError() recognizes every error class of its own copy of the package', () => {
     for (const error of [new InvalidInputError('a', 'b'), new StoreUnavailableError('c'), new LatchkeyError('closed', 'd')]) {
       expect(isLatchkeyError(error)).toBe(true)
     }
   })
 
-  it('isLatchkeyError() recognizes errors of a second copy, unlike instanceof', async () => {
+  it('isLatchkeyError() recognizes errors of a second copy of the package, unlike instanceof', async () => {
     const other = await secondCopy()
     const error = new other.ConflictError('conflict', 'changed in the meantime', { version: 3 })
     expect(error).not.toBeInstanceOf(ConflictError)

@@ -98,7 +98,7 @@ describe('background work', () => {
     expect(places()).toContain('close')
   })
 
-  it('a failure to place transaction events is reported and retried a minute later', async () => {
+  it('a failure to assign positions to transaction events is reported and retried a minute later', async () => {
     const heard: string[] = []
     const chores = { flush: async () => undefined, pending: () => false, sweep: () => Promise.reject(new Error('out of order')) }
     const housekeeping = new Housekeeping(chores, 1000, (where) => heard.push(where), new Background())

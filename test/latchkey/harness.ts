@@ -69,7 +69,7 @@ export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds))
 }
 
-/** Waits until something holds; fails after five seconds. */
+/** Waits until a condition holds; fails after five seconds. */
 export async function until(what: () => unknown): Promise<void> {
   for (let tries = 0; tries < 1000; tries += 1) {
     if (await what()) return

@@ -154,7 +154,7 @@ describe('latchkey()', () => {
     const store = memoryStore()
     const without = instance({ store })
     const old = await without.system.create({ name: 'x', scopes: [] })
-    // List false first on every node, so that no node rejects another's new tokens.
+    // List false first on every node, so no node rejects tokens that another node has just created.
     const ready = instance({ store, pepper: [false, PEPPER] })
     expect((await ready.system.create({ name: 'y', scopes: [] })).record.pepperId).toBeUndefined()
     const both = instance({ store, pepper: [PEPPER, false] })

@@ -18,7 +18,7 @@ function pieces(text: string): readonly string[] {
   return Array.from({ length: text.length - 11 }, (_, at) => text.slice(at, at + 12))
 }
 
-/** Everything that can be printed of a value with the most verbose settings. */
+/** Every printed form of a value, with the most verbose settings. */
 function seen(value: unknown): string {
   const texts = [inspect(value, { showHidden: true, depth: null, getters: true }), String(value)]
   try {
@@ -32,7 +32,7 @@ function seen(value: unknown): string {
 }
 
 describe('a canary token', () => {
-  it('no twelve characters of a secret and no digest appear anywhere but in the results of create and rotate', async () => {
+  it('no twelve consecutive characters of a secret and no digest appear anywhere except in the results of create and rotate', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
     const console_ = (['log', 'info', 'warn', 'error', 'debug', 'trace'] as const).map((name) => vi.spyOn(console, name))
     const written = [vi.spyOn(process.stdout, 'write'), vi.spyOn(process.stderr, 'write')]

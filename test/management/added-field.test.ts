@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { createManagement } from '../../src/management/index.js'
 import { instance } from '../latchkey/harness.js'
 
-// One entry each in the field table, and no other change.
+// Each field is one entry in the field table, without any other change.
 vi.mock('../../src/model/fields.js', async (original) => {
   const model = await original<typeof import('../../src/model/fields.js')>()
   const added = {

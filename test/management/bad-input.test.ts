@@ -139,7 +139,7 @@ describe('values of the wrong type', () => {
     await refused(h, 'POST', '/', { body: { ...GOOD, [field]: value } }, 400, `#/${pointer}`)
   })
 
-  it('the API reports all invalid fields at once', async () => {
+  it('the API reports all invalid fields in one response', async () => {
     const { call } = harness()
     const answer = await call('POST', '/', { actor: superadmin, body: { name: 7, scopes: 'x', extra: 1 } })
     expect(answer.body.errors.map((error: { pointer: string }) => error.pointer).sort()).toEqual(['#/extra', '#/name', '#/scopes'])

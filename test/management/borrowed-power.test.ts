@@ -71,7 +71,7 @@ describe('a deactivated token', () => {
 describe('a former administrator who now manages only their own tokens', () => {
   const demoted: Actor = { ...admin, manages: 'own' }
 
-  it.each([['somebody else'], [undefined]])('a former administrator cannot expand a token that it created for %s', async (ownerId) => {
+  it.each([['somebody else'], [undefined]])('a former administrator cannot expand a token that they created for %s', async (ownerId) => {
     const { call, create, tokens } = harness()
     const { id } = await create(admin, { scopes: ['inventory:read', 'billing:read'], expiresIn: 3600, ...(ownerId && { ownerId }) })
     const beyond = [
@@ -89,7 +89,7 @@ describe('a former administrator who now manages only their own tokens', () => {
     expect((await call('POST', `/${id}/revoke`, { actor: demoted })).status).toBe(200)
   })
 
-  it('a former administrator can still manage its own tokens', async () => {
+  it('a former administrator can still manage their own tokens', async () => {
     const { call, create } = harness()
     const { id } = await create(admin, { ownerId: admin.id })
     expect((await call('PATCH', `/${id}`, { actor: demoted, body: { scopes: ['inventory:*'] } })).status).toBe(200)

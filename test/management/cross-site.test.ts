@@ -149,7 +149,7 @@ describe('a proxy that changes Host, with a browser that sends only Origin', () 
 describe('an allowed origin', () => {
   const headers = { origin: 'https://admin.example.com', 'sec-fetch-site': 'cross-site' }
 
-  it('an allowed origin may call the API and gets CORS headers on every response', async () => {
+  it('an allowed origin can call the API and gets CORS headers on every response', async () => {
     const { call, create } = harness({}, { allowedOrigins: ['https://admin.example.com'] })
     const { id } = await create(admin)
     for (const answer of [

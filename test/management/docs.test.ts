@@ -39,7 +39,7 @@ describe('the docs page about the management API', () => {
     let { id, token } = await h.create(admin, { scopes: ['tokens:rotate-self'] })
     for (const command of commands) {
       const { method, path, headers, body, status } = readCurl(command, { API: '~API', ID: id, TOKEN: token, SESSION: 'session=1' })
-      // The harness would add what the command lacks.
+      // The test harness would add the header that the command lacks.
       expect(method === 'GET' || 'Content-Type' in headers || 'X-Requested-With' in headers, command).toBe(true)
       const ask = { headers, ...(body !== undefined && { raw: body }) }
       const answer = await h.call(method, path, { actor: 'Cookie' in headers ? admin : undefined, ...ask })

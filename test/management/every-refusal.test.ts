@@ -37,7 +37,7 @@ const traced: { readonly [Name in Code]?: Refusing } = {
   },
 }
 
-/** Codes that the management API never answers, or that are recorded elsewhere, with the reason. */
+/** Codes that the management API never returns, or that are recorded elsewhere, with the reason. */
 const elsewhere: { readonly [Name in Code]?: string } = {
   credential_missing: 'no caller was named, and nobody’s token was requested',
   credential_malformed: 'not a credential',

@@ -29,7 +29,7 @@ describe('a successor whose token never arrived', () => {
     lost = (await rotate()).body
   })
 
-  it('one key can replace a lost successor 33 times and no more', async () => {
+  it('one key can replace a lost successor at most 33 times', async () => {
     let last = lost.record.id
     const statuses: number[] = []
     for (let turn = 0; turn < 40; turn += 1) {

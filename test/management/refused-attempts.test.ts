@@ -141,7 +141,7 @@ describe('a refused management call leaves an event', () => {
       }
       expect(trails[0]).toEqual(trails[1])
       expect(await told(tokens, TOM)).toEqual([])
-      // Neither its own tokens nor a removed one are out of reach, nor is anything out of reach of an actor with access to everything.
+      // An actor's own tokens and removed tokens are not out of reach. Nothing is out of reach of an actor with access to everything.
       const before = (await told(tokens)).length
       await tokens.system.revoke(own.id)
       await tokens.system.prune({ before: new Date(Date.now() + 1000) })
@@ -289,7 +289,7 @@ describe('a refused management request leaves an event', () => {
         `foreign:${record.id} GET / token_cannot_manage t1`,
       ]),
     )
-    // None of them appears in the trail of the token with the same ID.
+    // None of these events appears in the trail of the token with the same ID.
     expect((await tokens.system.events({ tokenId: record.id, action: 'management.refused' })).items).toEqual([])
   })
 

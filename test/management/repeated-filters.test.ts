@@ -4,7 +4,7 @@ import { interceptStore } from 'latchkey/testing'
 import { expect, it, onTestFinished } from 'vitest'
 import { admin, harness } from './support.js'
 
-/** As many as fit into the URL of a Node server. */
+/** As many values as fit into a URL that a Node server accepts. */
 const TIMES = 1100
 const repeated = (parameter: string): string => Array.from({ length: TIMES }, () => parameter).join('&')
 

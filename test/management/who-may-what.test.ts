@@ -100,7 +100,7 @@ describe.each(ACTORS)('$who', ({ actor, sees }) => {
     expect((await h.call('POST', '/revoke-all', { actor, body: { all: true } })).body).toEqual({ count: sees.length })
   })
 
-  it.each(COLLECTION)('an actor may call $method $path', async ({ method, path, status, ...rest }) => {
+  it.each(COLLECTION)('an actor can call $method $path', async ({ method, path, status, ...rest }) => {
     const { call } = harness()
     const answer = await call(method, path, { actor, ...('body' in rest && { body: rest.body }) })
     expect(answer.status).toBe(status)

@@ -81,7 +81,7 @@ test('nothing covers an invalid scope', () => {
   }
 })
 
-test('a grant that covers another one covers everything the other one covers', () => {
+test('a grant that covers another grant covers everything that the other grant covers', () => {
   const grant = fc.oneof(
     path.map((parts) => parts.join(':')),
     path.map((parts) => `${parts.join(':')}:*`),

@@ -3,7 +3,7 @@ import { closest } from '../../src/policy/suggest.js'
 
 const candidates = ['inventory:read', 'inventory:write', 'billing:read', '@staff']
 
-test('closest() finds the candidate that a misspelled word was meant to be', () => {
+test('closest() finds the candidate that a misspelled word stands for', () => {
   expect(closest('inventory:raed', candidates)).toBe('inventory:read')
   expect(closest('inventry:write', candidates)).toBe('inventory:write')
   expect(closest('Inventory:Read', candidates)).toBe('inventory:read')

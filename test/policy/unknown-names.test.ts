@@ -4,7 +4,7 @@ import { unknownName } from '../../src/policy/read-input.js'
 const FIELDS = ['name', 'scopes', 'expiresAt', 'expiresIn', 'notBefore', 'rotateEvery']
 
 it.each(['expires', 'expire', 'expiry', 'expiration', 'exp'])(
-  'suggests both ways to write an expiry for a name that may mean either: %s',
+  'suggests both expiry fields for an unknown name that can mean either: %s',
   (key) => {
     expect(unknownName(key, FIELDS)).toBe('unknown field; did you mean "expiresIn" or "expiresAt"?')
   },
@@ -43,7 +43,7 @@ it('lists the valid names if an unrelated name suggests none of them', () => {
   expect(unknownName('color', [])).toBe('unknown field')
 })
 
-it('suggests the option that contains the named one, and our names for those of similar options', () => {
+it("suggests the option that contains the named option, and latchkey's names for similar options of other libraries", () => {
   expect(unknownName('maxStaleness', ['prefix', 'store', 'cache'])).toBe('unknown field; did you mean "cache"?')
   expect(unknownName('maximum', ['default', 'max', 'required'])).toBe('unknown field; did you mean "max"?')
   expect(unknownName('events', ['id', 'url', 'actions'])).toBe('unknown field; did you mean "actions"?')

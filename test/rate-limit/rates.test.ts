@@ -174,7 +174,7 @@ it('a use refused by a points function spends nothing, however often it is retri
   expect([...limiter.counts.values()]).toEqual([2])
 })
 
-it("a quota's count outlives its period, so that a node with a slow clock finds it", async () => {
+it("a quota's count outlives its period, so a node with a slow clock still finds it", async () => {
   const limiter = syncLimiter(5)
   const lifetimes: (number | undefined)[] = []
   const penalty: Limiter['penalty'] = (key, by, options) => {

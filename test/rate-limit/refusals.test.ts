@@ -29,7 +29,7 @@ describe('a separate budget for refusals', () => {
     expect(await verdict(tokens.verify(quiet.token))).toBe('ok')
   })
 
-  it('refusals are counted in the limiter under a separate key, so that they count on every node', async () => {
+  it('refusals are counted in the limiter under a separate key, so they count on every node', async () => {
     const limiter = new RateLimiterMemory({ points: 5, duration: 60 })
     const limits = [{ name: 'token', by: 'token', limiter }] as const
     const nodes = [limited(limits), limited(limits)]

@@ -69,7 +69,7 @@ export const kinds: readonly Kind[] = [
       const tableName = unique()
       const pools = Array.from({ length: nodes }, () => new pg.Pool({ connectionString: postgres.url, max: 5 }))
       const limiters: Limiter[] = []
-      // One after the other, because two that create the table at once can fail.
+      // One after another, because two limiters that create the table at the same time can fail.
       for (const storeClient of pools) {
         const limiter = await new Promise<Limiter>((resolve, reject) => {
           const made = new RateLimiterPostgres(

@@ -4,7 +4,7 @@ import type { History } from './history.js'
 import type { Pair } from './pair.js'
 import type { Command, Done, Report, Target } from './protocol.js'
 
-/** The place of a node. When a node is killed, its replacement starts behind the same proxy. */
+/** A node and its proxy. When a node is killed, its replacement starts behind the same proxy. */
 export type Slot = {
   readonly name: string
   readonly url: string

@@ -3,16 +3,16 @@ import type { Done, Report, Span, Target } from './protocol.js'
 type Life = {
   readonly target: Target
   readonly tenantId: string | undefined
-  /** When the first call began that may have ended the token, acknowledged or not. */
+  /** When the first call that may have ended the token began, whether or not the call was acknowledged. */
   endingBegan?: number
   /** When an end was first acknowledged. */
   endedAt?: number
   lastAccepted: number
-  /** No node asks about it anymore. */
+  /** No node verifies the token anymore. */
   forgotten: boolean
 }
 
-/** Records what the nodes did and saw, and which of it violates the rules. */
+/** Records what the nodes did and saw, and detects violations of the rules. */
 export class History {
   readonly lives: Map<string, Life> = new Map()
   readonly violations: string[] = []
@@ -21,7 +21,7 @@ export class History {
   verifications = 0
   unavailable = 0
   unanswered = 0
-  /** When each node answered with 503 about a token. */
+  /** When each node answered with 503 for a token. */
   readonly outages: Map<string, Span[]> = new Map()
   /** The longest time from the acknowledgment of an end to the last accepted verification. */
   latestMs: number = Number.NEGATIVE_INFINITY
@@ -51,12 +51,12 @@ export class History {
     }
   }
 
-  /** Tokens that no call has begun to end. */
+  /** Tokens that no call has tried to end. */
   alive(): readonly Life[] {
     return [...this.lives.values()].filter(({ endingBegan }) => endingBegan === undefined)
   }
 
-  /** Tokens that nodes still have to ask about. */
+  /** Tokens that nodes still have to verify. */
   watched(): readonly Target[] {
     return [...this.lives.values()].filter(({ forgotten }) => !forgotten).map(({ target }) => target)
   }

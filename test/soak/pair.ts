@@ -5,12 +5,12 @@ import type { Span } from './protocol.js'
 const STANDBY = 'standby'
 const SCHEMA = 'soak'
 
-/** A primary and its synchronous standby, which takes its place in a failover. */
+/** A primary and its synchronous standby, which replaces the primary in a failover. */
 export class Pair {
   primary: PostgresServer
   standby: PostgresServer
   readonly schema: string = SCHEMA
-  /** From the end of a primary to the start of the next one. */
+  /** The time from the end of a primary to the start of the next one. */
   readonly failovers: Span[] = []
   /** The primary that was killed last, until there is a standby again. */
   replaced: PostgresServer | undefined
@@ -37,14 +37,14 @@ export class Pair {
     return await this.primary.query(text, SCHEMA)
   }
 
-  /** Ends the primary the way a power cut does, and promotes its standby. */
+  /** Ends the primary as a power cut would, and promotes its standby. */
   async failOver(): Promise<void> {
     const began = monotonic()
     this.replaced = this.primary
     await this.primary.kill()
     await this.standby.promote()
     this.primary = this.standby
-    // Until there is a standby again, commits do not wait for one, as cluster managers arrange it.
+    // Until there is a standby again, commits do not wait for one, as cluster managers configure it.
     await this.primary.desynchronize()
     this.failovers.push([began, monotonic()])
   }

@@ -13,7 +13,10 @@ export type Command =
   | { readonly do: 'step'; readonly ms: number }
   | { readonly do: 'close' }
 
-/** When a change began and was acknowledged, on the monotonic clock that all processes of the machine share, and the token that it made. */
+/**
+ * When a change began and was acknowledged, on the monotonic clock that all processes of the machine share, and the token that the change
+ * created.
+ */
 export type Done = { readonly began: number; readonly ended: number; readonly made?: Target }
 
 /** From one instant to another, on the same clock. */

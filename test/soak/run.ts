@@ -10,8 +10,8 @@ import { History } from './history.js'
 import { Pair } from './pair.js'
 import { Workload } from './workload.js'
 
-// For half an hour, nodes are killed, stopped, cut off and given the wrong time, on a database that fails over in the meantime. `npm run
-// test:soak -- --minutes=5 --nodes=8 --seed=1`
+// For half an hour, nodes are killed, stopped, cut off and given the wrong time. Meanwhile, their database fails over repeatedly.
+// `npm run test:soak -- --minutes=5 --nodes=8 --seed=1`
 const option = (name: string, fallback: number): number => {
   const given = process.argv.find((argument) => argument.startsWith(`--${name}=`))
   return given === undefined ? fallback : Number(given.slice(name.length + 3))

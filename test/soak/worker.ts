@@ -4,7 +4,7 @@ import { answerParent } from '../cluster/child.js'
 import { Patrol } from './patrol.js'
 import type { Command, Done, Target } from './protocol.js'
 
-// One node of the soak. It verifies all the time, and makes the changes that its parent requests.
+// One node of the soak test. It verifies continuously, and makes the changes that its parent requests.
 let tokens: Latchkey | undefined
 let patrol: Patrol | undefined
 let stepped = 0

@@ -65,7 +65,7 @@ export class Workload {
   async #watch(done: Done | undefined, tenantId?: string): Promise<void> {
     if (done?.made === undefined) return
     this.#history.made(done.made, tenantId)
-    // A frozen node answers later; nobody waits for it.
+    // A frozen node responds later; nothing waits for it.
     void this.#fleet.patrol([done.made])
   }
 

@@ -122,7 +122,7 @@ describe('a read whose caller has used part of its deadline', () => {
     expect(store.isBreakerOpen).toBe(true)
   })
 
-  it('a probe shows that the store answers again although its caller stopped waiting', async () => {
+  it("a probe shows that the store answers again even if the probe's caller has stopped waiting", async () => {
     const { store, speed, readWith } = slowStore(3_600_000)
     for (let read = 0; read < 3; read += 1) await readWith(1500)
     await vi.advanceTimersByTimeAsync(DEADLINE_MS)

@@ -9,7 +9,7 @@ import { storedEvent } from '../support/records.js'
 
 const LONGEST = 50_000
 
-/** A store whose answers to one method never end. In place of a hang, a test fails once the method was called far too often. */
+/** A store in which one method always has more results. Once the method was called far too often, the test fails instead of hanging. */
 function endless(change: (honest: TokenStore, count: () => number) => Partial<TokenStore>, cache: 'balanced' | false = false) {
   const honest = memoryStore()
   let calls = 0
@@ -49,7 +49,7 @@ describe('a custom store that always has more to do', () => {
     await expect(trimUsage(context, 2, async () => true)).rejects.toMatchObject(NEVER_ENDS)
   })
 
-  it('events() ends if placeEvents() always has more to place', async () => {
+  it('events() ends if placeEvents() always has more events to place', async () => {
     const { tokens } = endless((_, count) => ({
       placeEvents: () => {
         const call = count()

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { FreshRead } from '../../src/activity/shared-read.js'
 
-/** Reads that arrive when the test lets them. */
+/** Reads that resolve when the test releases them. */
 function held() {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
   onTestFinished(() => void vi.useRealTimers())
@@ -14,7 +14,7 @@ function held() {
 }
 
 describe('a read shared by many callers', () => {
-  it('a shared read begins only after each of its callers has asked, and serves all who asked in the meantime', async () => {
+  it('a shared read begins only after each of its callers has asked for it, and serves all who asked in the meantime', async () => {
     const { reads, shared } = held()
     const first = shared.next()
     const [second, third] = [shared.next(), shared.next()]
@@ -33,7 +33,7 @@ describe('a read shared by many callers', () => {
     expect(await fourth).toBe(3)
   })
 
-  it('a shared read does not begin within the gap', async () => {
+  it('a shared read does not begin until the minimum gap after the previous read has passed', async () => {
     const { reads, shared } = held()
     const first = shared.next()
     reads[0]?.arrive(1)
@@ -47,7 +47,7 @@ describe('a read shared by many callers', () => {
     expect(await second).toBe(2)
   })
 
-  it('a failed shared read fails for the callers who share it, but not for later ones', async () => {
+  it('a failed shared read fails for the callers who share it, but not for later callers', async () => {
     const { reads, shared } = held()
     const [first, second] = [shared.next(), shared.next()]
     reads[0]?.fail(new Error('gone'))

@@ -20,7 +20,7 @@ async function pages(limit: number, keep: (row: number) => boolean) {
   }
 }
 
-it('continues past rows that are left out, until the page is full', async () => {
+it('a page read continues past rows that are left out, until the page is full', async () => {
   const found = await pages(10, (row) => row % 100 === 0)
   expect(found.map(({ rows }) => rows)).toEqual([
     ROWS.filter((row) => row % 100 === 0 && row <= 1_000),
@@ -30,14 +30,14 @@ it('continues past rows that are left out, until the page is full', async () => 
   for (const { reads } of found) expect(reads).toBeLessThan(15)
 })
 
-it('ends a page early, without losing a row, if very many rows are left out', async () => {
+it('a page read ends early, without losing a row, if a huge number of rows are left out', async () => {
   const found = await pages(5, (row) => row === 1 || row === 2_999)
   expect(found.length).toBeGreaterThan(1)
   expect(found.flatMap(({ rows }) => rows)).toEqual([1, 2_999])
   for (const { reads } of found) expect(reads).toBeLessThan(15)
 })
 
-it('reads few rows at first, more while the rows are small, and only a few if they are large', async () => {
+it('a page read fetches few rows at first, more while the rows are small, and only a few if they are large', async () => {
   const [small, large] = ['x', 'x'.repeat(120_000)]
   const readsOf = async (rows: readonly string[]) => {
     const sizes: number[] = []
@@ -55,12 +55,12 @@ it('reads few rows at first, more while the rows are small, and only a few if th
   expect(even.sizes.length).toBeLessThan(15)
   const heavy = await readsOf(Array<string>(3_000).fill(large))
   expect(heavy.sizes.reduce((sum, rows) => sum + rows, 0)).toBeLessThan(25)
-  // Large rows behind small ones are not read by the thousand either.
+  // Large rows that follow small ones are not read by the thousand either.
   const hidden = await readsOf([...Array<string>(200).fill(small), ...Array<string>(3_000).fill(large)])
   expect(Math.max(...hidden.sizes)).toBeLessThanOrEqual(100)
 })
 
-it('reports the size of a page', async () => {
+it('a page read reports the size of its page', async () => {
   const page = await readPage(
     10,
     undefined,
@@ -70,6 +70,6 @@ it('reports the size of a page', async () => {
   expect(page).toEqual({ rows: ['1234'], more: false, end: '1234', size: 6 })
 })
 
-it('returns every row once, whatever the limit', async () => {
+it('page reads return every row once, whatever the limit', async () => {
   for (const limit of [1, 7, 100, 1_000]) expect((await pages(limit, () => true)).flatMap(({ rows }) => rows)).toEqual(ROWS)
 })

@@ -44,12 +44,12 @@ const FITTING: { readonly [Kind in FieldKind]: readonly (readonly unknown[])[] }
 const read = (record: object): StoredToken => readStored<StoredToken>(record, 'test')
 
 describe('a record as a store returned it', () => {
-  it.each(FIELD_ROWS)('refuses a record, or makes its token invalid, if %s has the wrong type', (name, { kind, required }) => {
+  it.each(FIELD_ROWS)('refuses a stored record, or makes its token invalid, if %s has the wrong type', (name, { kind, required }) => {
     for (const values of VALUES) {
       for (const value of values) {
         const record = { ...TOKEN, [name]: value }
         const what = `${name}: ${String(value)}`
-        // The digest has its own format, and an instant that every record has must be one.
+        // A digest must also have the right format, and a required instant must be finite.
         const fits = name !== 'digest' && (kind !== 'instant' || required !== true || Number.isFinite(value))
         if (FITTING[kind].includes(values) && fits) expect(Reflect.get(read(record), name), what).toEqual(value)
         else if (kind === 'instant' && required !== true) expect(Reflect.get(read(record), name), what).toBeNaN()
@@ -58,19 +58,19 @@ describe('a record as a store returned it', () => {
     }
   })
 
-  it.each(FIELD_ROWS.filter(([, field]) => field.required).map(([name]) => name))('refuses a record without %s', (name) => {
+  it.each(FIELD_ROWS.filter(([, field]) => field.required).map(([name]) => name))('refuses a stored record without %s', (name) => {
     expect(() => read({ ...TOKEN, [name]: undefined })).toThrow('not a token record')
     const { [name]: _, ...rest } = TOKEN as unknown as Record<string, unknown>
     expect(() => read(rest)).toThrow('not a token record')
   })
 
-  it('refuses a record with an invalid digest', () => {
+  it('refuses a stored record with an invalid digest', () => {
     for (const digest of ['', '0'.repeat(63), 'A'.repeat(64), `${'0'.repeat(64)}\n`]) {
       expect(() => read({ ...TOKEN, digest })).toThrow('not a token record')
     }
   })
 
-  it('reads a record once, so that an object whose values change cannot affect the decision', () => {
+  it('reads a stored record once, so an object whose values change cannot affect the decision', () => {
     let asked = 0
     const shifty = {
       ...TOKEN,
@@ -84,7 +84,7 @@ describe('a record as a store returned it', () => {
   })
 
   it.each([undefined, null, 1, 'text', [], new Proxy({}, { ownKeys: () => ['x', 'x'] })])(
-    'refuses a record that is not an object',
+    'refuses a stored record that is not an object',
     (answer) => {
       expect(() => readStored(answer, 'test')).toThrow('not a token record')
     },

@@ -28,7 +28,7 @@ const watched = (inner: TokenStore) => {
 
 afterEach(() => void vi.useRealTimers())
 
-it('runs a timer in the async context that created the background, not in that of the request that started it', async () => {
+it('a timer runs in the async context in which its Background was created, not in that of the request that started the timer', async () => {
   const background = contexts.run('start-up', () => new Background())
   const seen = await contexts.run('request', () => new Promise((resolve) => background.timer(() => resolve(contexts.getStore()), 0)))
   expect(seen).toBe('start-up')

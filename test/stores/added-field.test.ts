@@ -125,7 +125,7 @@ for (const { dialect, skip, place } of SUBJECTS) {
   })
 }
 
-it('keeps an added field in a store that keeps whole records', async () => {
+it('a store that keeps whole records keeps a field added to the field table', async () => {
   const store = memoryStore()
   const made = withAdded(token())
   await store.commit({ inserts: [made], events: [event()] })

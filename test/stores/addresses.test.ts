@@ -128,7 +128,7 @@ describe.skipIf(noPostgres)(`a Postgres server on a Unix socket ${noPostgres ?? 
   }, 120_000)
   afterAll(() => server?.dispose())
 
-  it('connects to a Postgres socket with every form of connection string that pg knows, for wake-ups too', async () => {
+  it('connects to a Postgres socket with every form of connection string that pg knows, including for wake-ups', async () => {
     const { folder, port } = server
     for (const url of [
       `postgres://postgres@/postgres?host=${folder}&port=${port}`,

@@ -18,7 +18,7 @@ const QUERIES: readonly Omit<EventQuery, 'prefix' | 'limit'>[] = [
   { createdBy: 'ada', from: 1 },
 ]
 
-it.each(QUERIES)('reads the events that match %o in index order in SQLite, without statistics of the planner', async (query) => {
+it.each(QUERIES)('reads the events that match %o in index order in SQLite, without planner statistics', async (query) => {
   // The position up to which the second statement reads.
   const rowsOf = ({ sql }: CompiledQuery) => (sql.includes('offset') ? [{ seq: 5 }] : [])
   const plans = await plansOf((sql) => events(sql, { prefix: 'acme_live', limit: 10, ...query }), rowsOf)

@@ -10,7 +10,7 @@ import { storedEvent } from '../support/records.js'
 
 const prefix = 'acme_live'
 const EVENTS = 2 * MOST_EXAMINED + 500
-/** Only one event in so many has an actor of its own. */
+/** One event in this many has its own actor. */
 const RARE = 2_000
 
 const eventAt = (at: number): StoredEvent =>

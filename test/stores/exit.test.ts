@@ -69,7 +69,7 @@ describe.skipIf(postgres.skip)(`a script that does not close its store on Postgr
     }
   })
 
-  it('lets a script exit while Postgres is down, and when close() is its last line', { timeout: 120_000 }, async () => {
+  it('a script exits while Postgres is down, with and without close() as its last line', { timeout: 120_000 }, async () => {
     const place = await ownSchema(postgres.url ?? '')
     try {
       expect(await runAway('postgres url', place.url, 5432, place.schema)).toEqual(ended)
@@ -102,7 +102,7 @@ describe.skipIf(mysql.skip)(`a script that does not close its store on MySQL ${m
     }
   })
 
-  it('lets a script exit while MySQL is down, and when close() is its last line', { timeout: 120_000 }, async () => {
+  it('a script exits while MySQL is down, with and without close() as its last line', { timeout: 120_000 }, async () => {
     const place = await ownDatabase(mysql.url ?? '')
     try {
       expect(await runAway('mysql url', place.url, 3306, '')).toEqual(ended)
@@ -134,7 +134,7 @@ describe.skipIf(redis.skip)(`a script that does not close its store on Redis ${r
     }
   })
 
-  it('lets a script exit while Redis is down, and when close() is its last line', { timeout: 120_000 }, async () => {
+  it('a script exits while Redis is down, with and without close() as its last line', { timeout: 120_000 }, async () => {
     const keyPrefix = newKeyPrefix()
     try {
       expect(await runAway('redis url', redis.url ?? '', 6379, keyPrefix)).toEqual(ended)

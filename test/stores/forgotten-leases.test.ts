@@ -6,7 +6,7 @@ import { newKeyPrefix, removeKeys } from '../support/redis.js'
 import { service } from '../support/services.js'
 import { sqlStores } from './sql/own-stores.js'
 
-/** A store, and a way to let an hour pass before it looks for old leases again. */
+/** A store, and a function that lets an hour pass before the store looks for old leases again. */
 type Opened = { readonly store: TokenStore; passHour(): unknown }
 type Kind = { readonly kind: string; readonly skip: string | undefined; open(): Promise<Opened> }
 

@@ -58,7 +58,7 @@ describe('waiting in turn for a connection of a pool', () => {
     expect(take).toHaveBeenCalledTimes(2)
   })
 
-  it('returns a connection unused if the pool hands it out too late', async () => {
+  it('returns a connection unused if the pool provides it too late', async () => {
     const release = vi.fn()
     const turn = inTurn(1, () => new Promise<{ release(drop?: boolean): void }>((resolve) => setTimeout(resolve, 6_000, { release })))
     const late = turn().catch((error) => error.code)

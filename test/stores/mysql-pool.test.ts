@@ -34,7 +34,7 @@ describe.skipIf(mysql.skip)(`a MySQL pool with options that change rows ${mysql.
   }
   const over = (options: PoolOptions = {}) => mysqlStore({ pool: pooled(options) })
 
-  /** A pool that runs these statements on every new connection before anybody uses it. */
+  /** A pool that runs these statements on every new connection before the connection is used. */
   const prepared = (statements: readonly string[], options: PoolOptions = {}): Pool => {
     const pool = pooled(options)
     pool.on('connection', (connection) => {

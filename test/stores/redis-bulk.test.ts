@@ -133,7 +133,7 @@ describe.skipIf(redis.skip)(`bulk revocation in Redis ${redis.skip ?? ''}`, () =
     const connection = givenConnection(admin, keyPrefix)
     const bulk = createBulk(connection, { history: 1_000, channel: `${keyPrefix}wake` }, { atOnce: -1, stepSize: 2, awaited: 0 })
     await bulk.stop()
-    // Nothing runs in the background: only the steps below apply a revocation, and the next revocation when it must.
+    // Nothing runs in the background. A revocation is applied only by the steps below, and by the next revocation if necessary.
     const real: TokenStore = {
       ...redisStore({ client: admin, keyPrefix }),
       revokeWhere: bulk.revoke,

@@ -8,7 +8,7 @@ import { service } from '../support/services.js'
 
 const redis = await service('redis')
 
-/** Drops the feed's history the way a long feed is trimmed: the floor rises to the last removed entry. */
+/** Drops the feed's history as the trimming of a long feed does: the floor rises to the last removed entry. */
 async function trimFeed(client: Redis, keyPrefix: string): Promise<void> {
   const head = await client.get(`${keyPrefix}feed:head`)
   if (head !== null) await client.multi().del(`${keyPrefix}feed`).set(`${keyPrefix}feed:floor`, head).exec()

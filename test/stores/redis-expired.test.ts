@@ -53,7 +53,7 @@ describe.skipIf(redis.skip)(`more expired tokens than Redis examines in one step
         after = { createdAt: last.createdAt, id: last.id }
       }
     }
-    // Creation order is unrelated to expiry order, and many tokens share an instant of either.
+    // Creation order is unrelated to expiry order, and many tokens share a creation time or an expiry.
     const made = Array.from({ length: COUNT }, (_, at) =>
       storedToken({
         createdAt: 1_000 + ((at * 7_919) % 97),
@@ -67,7 +67,7 @@ describe.skipIf(redis.skip)(`more expired tokens than Redis examines in one step
     return { commit, compare, made, store, model }
   }
 
-  it('pages through expired Redis tokens like any others, whatever the clock and tenant', async () => {
+  it('pages through expired Redis tokens like any other tokens, whatever the clock and tenant', async () => {
     const { compare } = await open()
     expect(await compare({ now: 399_999 })).toBe(0)
     expect(await compare({ now: 400_000 })).toBe(COUNT / 4)

@@ -9,7 +9,7 @@ const redis = await service('redis')
 const admin = new Redis(redis.url ?? '', { lazyConnect: true })
 afterAll(() => admin.disconnect())
 
-/** How long Redis served nobody else while it revoked one token of each of so many tenants, in milliseconds. */
+/** How long Redis was blocked while it revoked one token in each of this many tenants, in milliseconds. */
 async function busyFor(tenants: number): Promise<number> {
   const keyPrefix = newKeyPrefix()
   const store = redisStore({ client: admin, keyPrefix })

@@ -218,7 +218,7 @@ describe.skipIf(redis.skip)(`the Redis store ${redis.skip ?? ''}`, () => {
     expect(await store.changes(present, 10)).toMatchObject({ everything: false, ids: [token.id] })
   })
 
-  it('treats a cursor from a different Redis run as one that may have missed changes', async () => {
+  it('treats a cursor from a different Redis run as a cursor that may have missed changes', async () => {
     const { store } = open()
     await store.commit({ inserts: [storedToken()], events: [] })
     const { cursor } = await store.changes(undefined, 10)

@@ -144,7 +144,7 @@ describe('a SQLite file that is deleted or replaced while it is open', () => {
     let deleting = false
     const kysely = new Kysely<Record<string, never>>({
       dialect: fileDialect(new Driver(file())),
-      // After the commit, before the store learns of it.
+      // This happens after the commit, before the store learns of it.
       log: ({ query }) => {
         if (deleting && query.sql === 'commit') unlinkSync(file())
       },

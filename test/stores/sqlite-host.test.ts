@@ -7,7 +7,7 @@ import { ownFolder, TRIM } from './sql/databases.js'
 import { fileDialect } from './sql/kysely-sqlite.js'
 import { event, token } from './sql/samples.js'
 
-// The host's own Kysely instance, with a plugin that would rename our columns if it could.
+// The host's own Kysely instance, with a plugin that would rename latchkey's columns if it could.
 storeContract(
   { describe, it },
   {
@@ -75,7 +75,7 @@ describe('a SQLite database that the host has open', () => {
     database.close()
   })
 
-  it("waits for the host's open SQLite transaction to end, and leaves it alone", async () => {
+  it("waits for the host's open SQLite transaction to end, and does not affect it", async () => {
     const database = new Database(':memory:')
     const store = sqliteStore({ database })
     await store.migrate?.()

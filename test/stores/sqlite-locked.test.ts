@@ -58,7 +58,7 @@ describe.each(await availableDrivers())('%s after another handle held the file l
       expect(await store.find(['none'])).toEqual([])
       expect(await head()).toBe(round)
     }
-    // A read that was left open would deny the lock to the others.
+    // A read that was left open would deny the lock to other handles.
     other.exec('update latchkey_feed set head = 100')
     expect(await head()).toBe(100)
   })
@@ -88,7 +88,7 @@ describe.each(await availableDrivers())('%s after another handle held the file l
   it.each([
     ['wal', 'begin immediate'],
     ['delete', 'begin exclusive'],
-  ])("leaves the host's handle as it was if a create in its transaction is refused the lock: %s", async (journal, begin) => {
+  ])("leaves the host's handle unchanged if a create in its transaction cannot get the lock: %s", async (journal, begin) => {
     const { own, other, store, head } = await pair(journal)
     for (let round = 1; round <= 5; round += 1) {
       const before = await head()
@@ -101,7 +101,7 @@ describe.each(await availableDrivers())('%s after another handle held the file l
       if (journal === 'wal') expect(await head()).toBe(before)
       other.exec('commit')
       expect(await head()).toBe(before + 1)
-      // Anything left open on the handle would deny the lock to the others.
+      // A statement left open on the handle would deny the lock to other handles.
       other.exec('update latchkey_feed set head = head + 1')
       expect(await head()).toBe(before + 2)
     }

@@ -145,6 +145,6 @@ describe.each([...drivers])('a %s database that the host created', (name, Driver
   })
 })
 
-it('includes libsql, the driver that the tests install', () => {
+it('the tested SQLite drivers include libsql, which the tests install', () => {
   expect([...drivers.keys()]).toContain('libsql')
 })

@@ -91,7 +91,7 @@ describe.each(await availableDrivers())('a %s database while its host has a tran
       expect(await here.find([known.id])).toMatchObject([{ version: 2 }])
     })
 
-    it('does not return a row that is not committed', async () => {
+    it('does not return a row that the host has not committed', async () => {
       const { database, here } = await pair(0.005)
       const added = token()
       database.exec('begin')

@@ -65,7 +65,7 @@ describe.skipIf(noPostgres)(`a Postgres server with TLS ${noPostgres ?? ''}`, ()
     return { store: closing(postgresStore({ url: `${base.replace('postgres@', `${user}@`)}?${query}`, onWarning })), onWarning }
   }
 
-  it('connects to Postgres over verified TLS, for wake-ups too', async () => {
+  it('connects to Postgres over verified TLS, including for wake-ups', async () => {
     const { store, onWarning } = open(`sslmode=verify-full&sslrootcert=${certificates.ca}`)
     await proveUnchanged(store)
     const wake = vi.fn()

@@ -10,7 +10,7 @@ const EXPIRY = 1_787_000_000_123
 
 /**
  * Proves that a store returns everything unchanged: instants, text in every script, JSON, absent values and counts. Tenants whose names
- * have bytes in common stay apart.
+ * share bytes stay distinct.
  */
 export const proveUnchanged = async (store: TokenStore): Promise<void> => {
   await store.migrate?.()

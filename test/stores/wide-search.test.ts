@@ -34,7 +34,7 @@ const digit = ['a', 'b', 'c', 'd', 'e'] as const
 function copies(table: string, columns: readonly string[], seed: string, joined: (parts: readonly string[]) => string): string {
   const id = joined(["'00000000000'", ...digit.map((name) => `${name}.n`)])
   const of: { readonly [column: string]: string } = { id, name: "'filler'", name_folded: "'filler'", tenant_id: "'large'" }
-  // The database writes these two.
+  // The database itself writes these two columns.
   const chosen = columns.filter((column) => column !== 'row_id' && column !== 'state')
   const values = chosen.map((column) => of[column] ?? `t.${column}`)
   const from = digit.map((name) => `cross join ${digits} ${name}`).join(' ')
@@ -128,14 +128,14 @@ for (const [kind, { skip, open }] of Object.entries(places)) {
     else await expect(found(tokens, { name: 'need' })).rejects.toThrow(NO_INDEX)
     const narrowed = [{ tenantId: 'small' }, { ownerId: 'ada', tenantId: 'small' }, { id: record.id.slice(0, 6) }, { ids: [record.id] }]
     for (const more of narrowed) expect(await found(tokens, { name: 'ne', ...more })).toEqual([record.id])
-    // Exactly as many as are read.
+    // Exactly as many names as are read.
     expect(await found(tokens, { name: 'ne', tenantId: 'large' })).toEqual([])
     // The tokens of a colleague in the same tenant do not count for someone who manages only their own.
     const member = tokens.as({ id: 'member', tenants: ['large'], manages: 'own', scopes: ['stock:read'] })
     const own = await member.create({ name: 'Needle 2', scopes: ['stock:read'], tenantId: 'large' })
     expect((await member.list({ name: 'ne' })).items.map(({ id }) => id)).toEqual([own.record.id])
     await expect(found(tokens, { name: 'ne', tenantId: 'large' })).rejects.toThrow(indexed ? TOO_SHORT : NO_INDEX)
-    // Anyone whose tenants are few enough can search them.
+    // An actor with few enough tenants can search them.
     const admin = tokens.as({ id: 'admin', tenants: ['small'], manages: 'all' })
     expect((await admin.list({ name: 'ne' })).items.map(({ id }) => id)).toEqual([record.id])
   })

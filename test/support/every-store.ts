@@ -16,10 +16,10 @@ export type OpenStore = (() => TokenStore) & {
   readonly dump: Dump
 }
 
-/** A kind of store that a test can have to itself, or why it is skipped. */
+/** A kind of store that a test can use alone, or the reason why it is skipped. */
 export type StoreKind = { readonly kind: string; readonly skip: string | undefined; place(): Promise<OpenStore> }
 
-/** Every kind of store in the library. Places are removed when the test ends. */
+/** Every kind of store in the library. Its data is removed when the test ends. */
 export async function everyStore(): Promise<readonly StoreKind[]> {
   const [postgres, mysql, redis] = await Promise.all([service('postgres'), service('mysql'), service('redis')])
   return [

@@ -1,4 +1,4 @@
-/** Listeners of a host that fail, by how. */
+/** Failing listeners of a host, by the way in which they fail. */
 export const FAILING_LISTENERS: readonly (readonly [how: string, listener: () => void])[] = [
   [
     'throws',

@@ -1,6 +1,7 @@
 import { afterAll, expect, vi } from 'vitest'
 
-// Test files that share a process must leave it as they found it. Anything left behind fails the file itself, not a later one at random.
+// Test files that share a process must leave it as they found it. Anything left behind fails the file that left it, not a random later
+// file.
 const EVENTS = ['uncaughtException', 'unhandledRejection', 'warning', 'SIGTERM', 'SIGINT', 'SIGHUP']
 
 const CONSOLE = ['log', 'info', 'warn', 'error', 'debug'] as const

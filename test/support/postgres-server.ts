@@ -125,7 +125,7 @@ export class PostgresServer {
     }
   }
 
-  /** Ends the server the way a power cut does, as far as a process can: it notifies nobody and writes nothing. */
+  /** Ends the server as a power cut would, as far as a process can: the server notifies no client and writes nothing. */
   async kill(): Promise<void> {
     const child = this.#child
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
@@ -141,7 +141,7 @@ export class PostgresServer {
     await this.#until('select 1 where not pg_is_in_recovery()')
   }
 
-  /** From now on, no commit is acknowledged before the standby with this name has it too. */
+  /** From now on, no commit is acknowledged before the standby with this name has the commit. */
   async synchronize(name: string): Promise<void> {
     // Before the standby streams, every commit would wait for it.
     await this.#until(`select 1 from pg_stat_replication where application_name = '${name}' and state = 'streaming'`)

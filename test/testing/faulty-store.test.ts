@@ -74,7 +74,7 @@ describe('faultyStore', () => {
     expect(store.find([made.id])).toEqual([made])
   })
 
-  it('faultyStore() lets the next call overtake a reordered one, which continues alone if there is none', async () => {
+  it('faultyStore() lets the next call overtake a reordered call, which continues alone if no other call follows', async () => {
     const store = faultyStore(memoryStore(), ({ method, number }) => (method === 'commit' && number === 1 ? { do: 'reorder' } : undefined))
     const made = token(prefix)
     const slow = store.commit({ inserts: [{ ...made, name: 'Slow' }], events: [] })

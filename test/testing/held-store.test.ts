@@ -31,7 +31,7 @@ it('heldStore() lets a change overtake a call that has not reached the store', a
   expect(await slow).toEqual([present])
 })
 
-it('heldStore() answers each waiting call once, waits for later ones, and fails one on request', async () => {
+it('heldStore() answers each waiting call once, waits for later calls, and can fail a call', async () => {
   const store = heldStore(memoryStore())
   store.hold('find', 'usage')
   const third = store.next('usage')

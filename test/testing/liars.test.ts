@@ -6,7 +6,7 @@ import { single } from './liars/liar.js'
 
 type Case = { readonly title: string; readonly run: () => Promise<void> }
 
-/** The contract takes any runner; this one only collects the cases. */
+/** The contract works with any runner. This runner only collects the cases. */
 function casesOf(create: () => StoreSubject): readonly Case[] {
   const cases: Case[] = []
   const options: StoreContractOptions = { name: 'a store', create, operations: 300 }

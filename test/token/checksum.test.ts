@@ -18,7 +18,7 @@ test('encodes the first 32 bits of a digest in base62, padded to six digits', ()
   expect(checksum(`ffffffff${'0'.repeat(56)}`)).toBe('4gfFC3')
 })
 
-test('matches a checksum at the end of a token, and no other six digits', () => {
+test('a checksum matches only the digits at the end of its token, and no other six digits', () => {
   const six = fc.string({ unit: fc.constantFrom(...BASE62), minLength: 6, maxLength: 6 })
   fc.assert(
     fc.property(digests, six, (digest, guess) => {
@@ -39,7 +39,7 @@ test('refuses a checksum with any digit changed, or with other characters', () =
   }
 })
 
-test('refuses text that is too short, and digests that are not hexadecimal', () => {
+test('refuses a checksum of text that is too short, and digests that are not hexadecimal', () => {
   expect(checksumMatches('00000', '0'.repeat(64))).toBe(false)
   expect(checksumMatches('', '')).toBe(false)
   expect(checksumMatches('x000000', '')).toBe(false)

@@ -4,7 +4,7 @@ import { fc } from '../support/property.js'
 
 const digests = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 64, maxLength: 64 })
 
-test('treats a digest as equal to itself and to no other', () => {
+test('a digest equals itself and no other digest', () => {
   fc.assert(
     fc.property(digests, digests, (a, b) => {
       expect(equalDigests(a, `${a.slice(0, 32)}${a.slice(32)}`)).toBe(true)
@@ -24,7 +24,7 @@ test('detects a difference in any position and any bit of a digest', () => {
   expect(equalDigests('ab'.repeat(32), 'AB'.repeat(32))).toBe(false)
 })
 
-test('treats an invalid digest as equal to nothing, not even itself', () => {
+test('an invalid digest equals nothing, not even itself', () => {
   const digest = 'a'.repeat(64)
   const list = Array.from(digest)
   for (const value of [

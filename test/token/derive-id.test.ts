@@ -6,7 +6,7 @@ import { fc } from '../support/property.js'
 
 const parts = fc.array(fc.string({ unit: 'binary' }), { minLength: 1, maxLength: 5 })
 
-test('derives a valid ID, and the same ID from the same parts', () => {
+test('derives a valid ID, and always the same ID from the same parts', () => {
   fc.assert(
     fc.property(parts, (input) => {
       expect(isTokenId(deriveId(input))).toBe(true)

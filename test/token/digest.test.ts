@@ -14,7 +14,7 @@ describe.each([portableEngine, nativeEngine ?? portableEngine])('with the engine
     for (const vector of vectors.plain) expect(digesters[0].digest(vector.token.slice(0, -6))).toBe(vector.digest)
   })
 
-  test('digests with HMAC under each pepper, in the order given', () => {
+  test('digests with HMAC and each pepper, in the given order', () => {
     const digesters = createDigesters(
       vectors.peppered.map((vector) => vector.pepper),
       engine,

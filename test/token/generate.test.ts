@@ -31,13 +31,13 @@ test('the uniformity test detects a biased remainder', () => {
   expect(chiSquare(biased)).toBeGreaterThan(1000)
 })
 
-test('redraws bytes that would cause bias', () => {
+test('redraws random bytes that would bias the digits of a token', () => {
   // 252 % 62 is 4. If 252 were used, it would be the first digit.
   const random: RandomSource = (size) => Uint8Array.from({ length: size }, (_, at) => (at % 2 === 0 ? 252 : 61))
   expect(generateId(random)).toBe('z'.repeat(16))
 })
 
-test('reads from a slow source again until it has enough digits', () => {
+test('reads from a slow random source again until it has enough digits', () => {
   let calls = 0
   const random: RandomSource = (size) => {
     calls++

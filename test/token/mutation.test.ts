@@ -24,7 +24,7 @@ function mint(input: { prefix: string; peppers: readonly string[]; seed: number 
   const id = generateId(random)
   const parse = createParser(input.prefix)
   const { token, digest } = mintToken(input.prefix, id, digester, random)
-  /** Decides as far as a server can without its store. */
+  /** Decides about a token as far as a server can without its store. */
   const accepts = (candidate: string): boolean => {
     const parsed = parse(candidate)
     return parsed !== undefined && checksumMatches(candidate, digester.digest(parsed.body))
@@ -98,7 +98,7 @@ describe.each(Object.entries(slips))('a token with one %s', (_name, slip) => {
   })
 })
 
-test('refuses a token of one pepper under another pepper or under none', () => {
+test('refuses a token of one pepper with another pepper or without one', () => {
   fc.assert(
     fc.property(minted, (input) => {
       const { token, parse } = mint(input)

@@ -15,13 +15,13 @@ test('parses the frozen vectors into their parts', () => {
   }
 })
 
-test('refuses tokens of other prefixes, even of prefixes that start or end alike', () => {
+test('refuses tokens of other prefixes, even of prefixes with the same beginning or end', () => {
   for (const prefix of ['acme', 'acme_liv', 'acme_lives', 'acme_live_x', 'live', 'x_acme_live', 'acmeXlive', 'acme_test']) {
     expect(createParser(prefix)(token), prefix).toBeUndefined()
   }
 })
 
-test('parses from the right, even if the parts look alike', () => {
+test('parses a token from the right, even if its parts look alike', () => {
   // The prefix ends like an ID, and the ID and the secret consist of letters of the prefix.
   const prefix = 'a_aaaaaaaaaaaaaaaa'
   const text = `${prefix}_${'a'.repeat(16)}_${'a'.repeat(49)}`
@@ -29,7 +29,7 @@ test('parses from the right, even if the parts look alike', () => {
   expect(parseAnyToken(text)?.prefix).toBe(prefix)
 })
 
-test('refuses text that is too short or too long, before hashing', () => {
+test('refuses a token that is too short or too long, before hashing', () => {
   for (const length of [0, 1, 66, 67, 74, 75]) expect(parse(token.slice(0, length)), `${length}`).toBeUndefined()
   for (const more of ['0', 'a', 'Z', '_', '00', token]) {
     expect(parse(token + more)).toBeUndefined()
@@ -38,7 +38,7 @@ test('refuses text that is too short or too long, before hashing', () => {
   }
 })
 
-test('refuses a wrong character in any position', () => {
+test('refuses a wrong character in any position of a token', () => {
   for (let at = 0; at < token.length; at++) {
     // The prefix is followed by `_`, 16 characters of the ID, and `_` again.
     const separator = at < 10 || at === 26
@@ -50,7 +50,7 @@ test('refuses a wrong character in any position', () => {
   }
 })
 
-test('recognizes a valid ID', () => {
+test('recognizes a valid token ID', () => {
   expect([token.slice(10, 26), '0'.repeat(16)].every(isTokenId)).toBe(true)
   const none = [
     '',
@@ -126,7 +126,7 @@ describe('hostile input', () => {
   })
 })
 
-test('recognizes a valid prefix', () => {
+test('recognizes a valid token prefix', () => {
   const good = ['a', 'acme', 'acme_live', 'x9_y8_z7', 'v2', 'acme_2', 'a_b_c_d', 'a'.repeat(24)]
   const bad = ['', '_', '_a', 'a_', 'a__b', 'A', 'acmeLive', '9a', 'a-b', 'a b', 'a\n', 'é', 'a'.repeat(25), undefined, null, 7, ['a']]
   expect(good.filter((prefix) => !isPrefix(prefix))).toEqual([])

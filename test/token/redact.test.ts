@@ -16,7 +16,7 @@ test('builds a hint from the prefix and four characters of the ID', () => {
   expect(hintOf('a', 'vg5EzFsyKALaJdXL')).toBe('a_vg5E…')
 })
 
-test('leaves no 12 characters of a secret in any part, case or surroundings of it', () => {
+test('redaction leaves no 12 characters of a secret, whichever part is shown, in whatever case and surroundings', () => {
   const secret = fc.stringMatching(/^[0-9A-Za-z_%+/="-]{12,80}$/)
   const around = fc.stringMatching(/^[ -~]{0,20}$/)
   fc.assert(
@@ -40,7 +40,7 @@ test('a whole token is removed with its prefix', () => {
   expect(withoutTexts(`a ${token}`, [`id=${token}`])).toBe('a …')
 })
 
-/** How many characters the methods of strings look at. */
+/** The number of characters that string methods examine. */
 function workOf(run: () => void): number {
   let work = 0
   const methods = ['replace', 'replaceAll', 'includes', 'indexOf', 'split', 'matchAll', 'slice'] as const
@@ -60,7 +60,7 @@ function workOf(run: () => void): number {
   return work
 }
 
-test('the work of removing secrets grows with the text and the secrets, not with their product', () => {
+test('the cost of removing secrets grows with the text and the secrets, not with their product', () => {
   const text = 'aaa'.repeat(1300)
   const secrets = Array.from({ length: 1000 }, (_, at) => `aaa"${at.toString(36).padStart(2, '0')}`)
   let shown = ''
@@ -75,7 +75,7 @@ test('a string is not searched if there is no secret to search for', () => {
   expect(workOf(() => textRemover([])('a text without a secret'.repeat(100)))).toBe(0)
 })
 
-test('removes the forms of a secret in a URL, in a query and in a form', () => {
+test('removes a secret in the forms that it has in a URL, in a query and in a form', () => {
   const secret = "a!b c~d'e(f)/g?h&i"
   const form = new URLSearchParams({ secret }).toString().slice('secret='.length)
   for (const written of [
@@ -183,7 +183,7 @@ test('redacts hostile text in time linear in its length', () => {
   for (const text of texts) expect(redact(text).length).toBeLessThanOrEqual(text.length)
 })
 
-test('removes every part of 12 characters of a secret and leaves shorter ones and other text', () => {
+test('removes every part of 12 characters of a secret, and leaves shorter parts and other text', () => {
   const key = 'Ab3dE5fG7hJ9kLmN2pQr'
   for (let from = 0; from < key.length; from++) {
     for (let to = from + 1; to <= key.length; to++) {

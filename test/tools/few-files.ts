@@ -12,7 +12,10 @@ const APART: { readonly [group: string]: readonly string[] } = {
   holder: ['client', 'client/node'],
   receiver: ['webhooks', 'leaks', 'audit', 'import'],
 }
-/** Alternative entries share what all of them load, unless another entry loads it too: that entry would also get what they import later. */
+/**
+ * Alternative entries share the code that all of them load, except code that another entry also loads. That entry would otherwise also get
+ * what the alternatives import later.
+ */
 const ALIKE: { readonly [group: string]: { readonly all: readonly string[]; readonly also: readonly string[] } } = {
   http: { all: ['express', 'fastify', 'koa', 'hono', 'web'], also: ['nest', 'ws', 'cli', 'testing'] },
   sql: { all: ['stores/sqlite', 'stores/postgres', 'stores/mysql'], also: ['cli', 'testing'] },
@@ -22,9 +25,8 @@ const ALIKE: { readonly [group: string]: { readonly all: readonly string[]; read
 export type BuiltFile = { readonly path: string; readonly code: string }
 
 /**
- * Joins built ES modules into few files. Splitting by entries alone leaves dozens of small ones, which every new process reads, compiles and links one by one
- * (`npm run bench:start`).
- *
+ * Joins built ES modules into few files. Splitting by entries alone leaves dozens of small files, which every new process reads, compiles
+ * and links one by one (`npm run bench:start`).
  * All that `latchkey` loads becomes one file, except what an entry in `APART` also loads.
  */
 export async function fewFiles(built: ReadonlyMap<string, string>, extension: string): Promise<readonly BuiltFile[]> {

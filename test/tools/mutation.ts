@@ -50,7 +50,7 @@ async function isKilled(folder: string, file: string, tests: readonly string[]):
   return false
 }
 
-/** Takes the tasks one by one into the folder that is free next. */
+/** Runs the tasks one by one, each in the next free folder. */
 async function inFolders<Task>(tasks: readonly Task[], work: (folder: string, task: Task) => Promise<void>): Promise<void> {
   const waiting = tasks.values()
   await Promise.all(

@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import ts from 'typescript'
 
-/** The places of the layout, lowest first. A file imports only from its own place or a lower one. */
+/** The layers of the source tree, lowest first. A file imports only from its own layer or a lower one. */
 export const PLACES = [
   'src/errors.ts',
   'src/model/',
@@ -29,7 +29,7 @@ export const PLACES = [
   'src/cli/',
 ] as const
 
-/** The packages that a place may import. The longest matching place counts. Everything else is refused. */
+/** The packages that a layer may import. The longest matching path counts. All other packages are refused. */
 const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/': [],
   'src/token/': ['@noble/hashes'],
@@ -69,7 +69,7 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
 
 const stands = (path: string, place: string): boolean => path === place || path.startsWith(place)
 
-/** The rank of a file in `src` or `adapters`, or `undefined` if the layout has no place for it. */
+/** The rank of a file in `src` or `adapters`, or `undefined` if the file belongs to no layer. */
 export const rankOf = (path: string): number | undefined => {
   const rank = PLACES.findIndex((place) => stands(path, place))
   return rank === -1 ? undefined : rank
@@ -115,7 +115,7 @@ export const violationsOf = (path: string, text: string): readonly string[] => {
     if (!specifier.startsWith('.')) {
       return isAllowed(specifier, allowedPackages(path)) ? [] : [`${path} must not import the package ${specifier}`]
     }
-    // The build inlines package.json, the only place that contains the version.
+    // The build inlines package.json, which alone contains the version.
     if (path.startsWith('src/cli/') && posix.join(posix.dirname(path), specifier) === 'package.json') return []
     if (!specifier.endsWith('.js')) return [`${path} imports ${specifier} without its .js ending`]
     const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts')

@@ -86,7 +86,7 @@ export const ALONE: string[] = [
   'test/management/added-field.test.ts',
   // Loads a module again, on a platform that lacks what it needs.
   'test/token/hash.test.ts',
-  // A warning is reported once per process, and at most 20 of a kind: one of these would use up the other's.
+  // A warning is reported once per process, and at most 20 per code, so these files would use up each other's warnings.
   'test/frameworks/unguarded-named.test.ts',
   'test/http/diagnostics.test.ts',
   'test/management/told-what-is-wrong.test.ts',

@@ -54,7 +54,7 @@ function heldReads() {
 it.each([
   ['one actor', () => EVE],
   ['many actors of one tenant', (at: number) => ({ ...EVE, id: `eve ${at % 100}` })],
-] as const)('a flood of lists by %s does not hold up the list and the revocation of another tenant', async (_who, actor) => {
+] as const)('a flood of lists by %s does not delay the list and the revocation of another tenant', async (_who, actor) => {
   const { store, lists } = overConnections(4, 't1')
   const tokens = instance({ store, deadline: '60s' })
   const { record } = await mint(tokens, { tenantId: 't2' })
@@ -71,7 +71,7 @@ it.each([
   expect(lists()).toBe(1000)
 })
 
-it('lists of the application itself take turns with those of actors', async () => {
+it('lists by the application itself take turns with lists by actors', async () => {
   const { store, lists } = overConnections(4, 't1')
   const tokens = instance({ store, deadline: '60s' })
   const flood = Promise.all(Array.from({ length: 1000 }, () => tokens.as(EVE).list({ limit: 1 })))
@@ -82,7 +82,7 @@ it('lists of the application itself take turns with those of actors', async () =
   await flood
 })
 
-it('the application may make any number of changes at the same time', async () => {
+it('the application can make any number of changes at the same time', async () => {
   const { store } = overConnections(4, 't1')
   const tokens = instance({ store, deadline: '60s' })
   const made = await Promise.all(Array.from({ length: 3000 }, () => mint(tokens)))
@@ -123,7 +123,7 @@ it.each([
   ['tenants', 12, (tokens: Latchkey) => tokens.as(bulk).tenants()],
   ['owners', 9, (tokens: Latchkey) => tokens.as(EVE).owners()],
   ['exportAudit', 12, async (tokens: Latchkey) => await tokens.as(bulk).exportAudit()[Symbol.asyncIterator]().next()],
-] as const)('a flood of %s by one actor has at most %i reads in the store at once', async (_verb, places, ask) => {
+] as const)('a flood of %s by one actor has at most %i reads in the store at the same time', async (_verb, places, ask) => {
   const { store, held, hold, release, most } = heldReads()
   const tokens = instance({ store, deadline: '60s' })
   const { record } = await mint(tokens, { tenantId: 't1' })
@@ -143,7 +143,7 @@ it.each([
   expect(most()).toBe(places)
 })
 
-it('verifications do not wait for the turns of actors', async () => {
+it('verifications do not wait for the calls of actors', async () => {
   const { store, held, hold, release } = heldReads()
   const tokens = instance({ store, deadline: '60s' })
   const { token } = await mint(tokens)
@@ -160,7 +160,7 @@ it('verifications do not wait for the turns of actors', async () => {
   await lists
 })
 
-it('actors of the same tenants take turns as a group, and actors of all or of very many tenants on their own', () => {
+it('actors of the same tenants take turns as a group, and actors of all tenants or of thousands take turns individually', () => {
   const many = Array.from({ length: 11 }, (_, at) => `t${at}`)
   expect(turnsOf({ id: 'eve', tenants: ['b', 'a'] })).toEqual(turnsOf({ id: 'eve', tenants: ['a', 'b'] }))
   expect(turnsOf({ id: 'eve', tenants: ['a', 'b', 'a'] })).toEqual(turnsOf({ id: 'eve', tenants: ['a', 'b'] }))

@@ -23,7 +23,7 @@ it('writes to the store once when a hundred rotations of one token race', async 
   expect(store.calls.filter(({ method }) => method === 'commit').length - before).toBe(1)
 })
 
-it('applies all concurrent changes to one token, one after the other', async () => {
+it('applies all concurrent changes to one token, one after another', async () => {
   const tokens = instance()
   const { record } = await mint(tokens)
   await Promise.all(Array.from({ length: 20 }, (_, at) => tokens.system.update(record.id, { name: `n${at}` })))
@@ -43,7 +43,7 @@ it('reads the token fewer than four hundred times for a hundred concurrent chang
   expect(finds).toBeLessThan(400)
 })
 
-it('a change that waits behind a hung one fails at its deadline, and those behind it still take turns', async () => {
+it('a change that waits behind a hung change fails at its deadline, and the changes behind it still take turns', async () => {
   const held = heldStore(memoryStore())
   const tokens = instance({ store: held, deadline: 0.2 })
   const { record } = await mint(tokens)
@@ -89,7 +89,7 @@ it('does not make changes to different tokens wait for each other', async () => 
   await slow
 })
 
-/** A token that is being edited, with further edits in line, on a store that holds commits and logs their events. */
+/** A token that is being edited, with further edits waiting, on a store that holds commits and logs their events. */
 async function editedByMany(waiting: number) {
   const log: (readonly string[])[] = []
   let finds = 0
@@ -121,7 +121,7 @@ it.each(['revoke', 'deactivate', 'rotate', 'reportLeak'] as const)(
     await held.resume('commit')
     expect(await refusal(stopped)).toBe('done')
     await Promise.all(edits)
-    // Only the edit whose turn it was, and the one to which it passed its turn, were ahead.
+    // Only the edit that was already running and the next one in the queue were ahead.
     expect(log.findIndex((actions) => !actions.includes('token.updated'))).toBeLessThanOrEqual(3)
   },
 )

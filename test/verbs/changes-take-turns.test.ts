@@ -11,7 +11,7 @@ const BOB: Actor = { id: 'bob', tenants: ['t2'], manages: 'all' }
 const named = (at: number) => ({ name: `n${at}`, scopes: ['stock:read' as const], tenantId: 't1' })
 const CHANGES: ReadonlySet<StoreMethod> = new Set(['commit', 'revokeWhere', 'saveTicket'])
 
-/** A store that makes one change after the other, as SQL stores do. Counts the changes it made. */
+/** A store that makes one change after another, as SQL stores do. Counts the changes it made. */
 function oneByOne() {
   let last: Promise<unknown> = Promise.resolve()
   let made = 0
@@ -92,7 +92,7 @@ describe.each(FLOODS)('a flood of %s in one tenant', (_what, cause) => {
   })
 })
 
-it('an actor can have at most two changes and two bulk revocations of a tenant in the store at once', async () => {
+it('an actor can have at most two changes and two bulk revocations of a tenant in the store at the same time', async () => {
   const { store, held, hold, release } = heldChanges()
   const tokens = instance({ store, deadline: '60s' })
   hold(true)
@@ -164,7 +164,7 @@ it('a flood of tickets for one token does not delay a ticket for another', async
   await flood
 })
 
-it("any number of the application's own changes can wait, and they leave the room in the queue to others", async () => {
+it("any number of the application's own changes can wait without using up the room in the queue for other callers", async () => {
   const { store, held, hold, release } = heldChanges()
   const tokens = instance({ store, deadline: '60s' })
   hold(true)
@@ -189,7 +189,7 @@ it.each([
   ['the application in two tenants', 3, (tokens, at) => [tokens.system, `eve${at % 2}`] as const],
   ['the application in one tenant', 2, (tokens) => [tokens.system, 'a'] as const],
 ] as readonly (readonly [string, number, (tokens: Latchkey<Scope>, at: number) => readonly [TokenHandle<Scope>, string]])[])(
-  '%s: floods hold %i of 4 slots for changes and for bulk revocations, so those of another tenant start immediately',
+  '%s: floods hold %i of 4 slots for changes and for bulk revocations, so calls of another tenant start immediately',
   async (_who, most, eve) => {
     const { store, held, hold, release } = heldChanges()
     const tokens = instance({ store, deadline: '60s' })
@@ -247,7 +247,7 @@ it.each([
   await Promise.all([...bulks, ...flood])
 })
 
-it('revocations by possession from one address hold 3 of 4 slots, so those from another address start immediately', async () => {
+it('revocations by possession from one address hold 3 of 4 slots, so a revocation from another address starts immediately', async () => {
   const { store, held, hold, release } = heldChanges()
   const tokens = instance({ store, deadline: '60s' })
   const minted = await Promise.all(Array.from({ length: 21 }, (_, at) => mint(tokens, at % 2 === 0 ? {} : { tenantId: `t${at}` })))

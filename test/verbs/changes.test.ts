@@ -19,7 +19,7 @@ describe('update', () => {
     const events = await tokens.system.events({ tokenId: record.id, action: 'token.updated', limit: 1000 })
     expect(events.items).toHaveLength(100)
     expect(new Set(events.items.map(({ after: now }) => now?.name)).size).toBe(100)
-    // Each event starts where the previous one ended, so no update overwrote a state that nobody saw.
+    // Each event starts where the previous one ended, so no update overwrote a state that it had not read.
     const names = events.items.map(({ before }) => before?.name)
     expect(names.slice(0, -1)).toEqual(events.items.slice(1).map(({ after: now }) => now?.name))
   })
@@ -224,7 +224,7 @@ describe('prune', () => {
     }
   })
 
-  it('only actors who can see every token may prune', async () => {
+  it('only actors who can see every token can prune', async () => {
     const tokens = instance()
     expect(await refusal(tokens.as({ id: 'a', tenants: ['t1'], manages: 'all' }).prune({ before: 0 }))).toBe('grant_denied actor')
     expect(await refusal(tokens.as({ id: 'a', tenants: '*', manages: 'own' }).prune({ before: 0 }))).toBe('grant_denied actor')

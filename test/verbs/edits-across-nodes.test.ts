@@ -8,14 +8,14 @@ import { everyStore } from '../support/every-store.js'
 const ADMIN: Actor = { id: 'ann', tenants: ['t1'], manages: 'all' }
 const WRITES: ReadonlySet<StoreMethod> = new Set(['commit', 'revokeWhere'])
 
-/** A store on which something happens before each change that is made through it. */
+/** A store that runs a function before each change that is made through it. */
 const preceded = (store: TokenStore, first: () => Promise<unknown>): TokenStore =>
   interceptStore(store, async ({ method }, proceed) => {
     if (WRITES.has(method)) await first()
     return await proceed()
   })
 
-/** Edits that one node makes before each change of another. */
+/** Edits that one node makes before each change of another node. */
 function editsFirst(editor: Latchkey<Scope>) {
   let [id, at] = ['', 0]
   const edit = async (): Promise<unknown> => {
@@ -65,7 +65,7 @@ for (const { kind, skip, place } of await everyStore()) {
       for (const action of ['token.revoked', 'token.leaked']) expect(items.filter((event) => event.action === action)).toHaveLength(1)
     })
 
-    it('the past of a token that was revoked among edits is known', async () => {
+    it('explain() knows the past of a token that was revoked during concurrent edits', async () => {
       const { editor, admins, target, record } = await nodes()
       const at = Date.now()
       await pause(2)

@@ -11,7 +11,7 @@ const ZOE: Actor = { id: ID, tenants: '*', manages: 'all', ip: '203.0.113.77' }
 /** Every trace of the person in the database. */
 const TRACES = [ID, 'Zoe Quill', 'zoe@quill.example', '203.0.113.77', '198.51.100.88', 'zq-laptop', 'zq-feed']
 
-/** Makes tokens and events that mention the person in every possible place. */
+/** Creates tokens and events that mention the person in every possible field. */
 async function live(tokens: Latchkey<Scope>): Promise<{ readonly own: string; readonly others: string; readonly text: string }> {
   const said = { description: 'for zoe@quill.example', metadata: { mail: 'zoe@quill.example' }, resources: { person: [ID] } }
   const terms = { ownerId: ID, tenantId: 't1', allowedIps: ['198.51.100.88'], ...said }
@@ -116,7 +116,7 @@ for (const { kind, skip, place } of await everyStore()) {
       }
     })
 
-    it('erases an owner from many nodes at once, and after a crash, with one event for each change', async () => {
+    it('erases an owner from many nodes at the same time, and after a crash, with one event for each change', async () => {
       const open = await place()
       const faulty = faultyStore(open())
       const broken = instance({ store: faulty })
@@ -222,7 +222,7 @@ describe('erase', () => {
     expect(await tokens.system.get(made.record.id)).toMatchObject({ createdBy: 'system', version: 1 })
   })
 
-  it("keeps what others wrote about an erased owner, and reports the owner's erased history as unknown", async () => {
+  it("keeps what other people wrote about an erased owner, and reports the owner's erased history as unknown", async () => {
     const time = { now: Date.UTC(2030, 0, 1) }
     const tokens = instance({ clock: () => time.now, usage: false })
     const { record } = await mint(tokens, { ownerId: ID, allowedIps: ['192.0.2.1'] })

@@ -76,7 +76,7 @@ describe('explain for the past', () => {
         await look()
         for (const act of acts) {
           time.now += HOUR
-          // Some acts are refused, such as anything after a revocation.
+          // Some actions are refused, such as any action after a revocation.
           await perform(tokens, record.id, act, time.now).catch((error: { code: string }) =>
             expect(['conflict', 'invalid_input']).toContain(error.code),
           )
@@ -172,7 +172,7 @@ describe('explain for the past', () => {
     await store.commit({ updates: [{ expectedVersion: stored.version, record: tampered }], events: [] })
     time.now = T0 + 9 * HOUR
     expect(await stepsOf(tokens, record.id, T0 + 1.5 * HOUR, 'billing:read')).toMatchObject({ scopes: { unknown: 'events_incomplete' } })
-    // Each event fits here, but one change has no event.
+    // Each event is consistent here, but one change has no event.
     const counted = await mint(tokens)
     const [second] = await store.find([counted.record.id])
     if (second === undefined) throw new Error('no record')

@@ -6,7 +6,7 @@ import { everyStore } from '../support/every-store.js'
 
 const stores = await everyStore()
 
-/** A cursor with the right checksum, as anybody can compute it. */
+/** A cursor with the right checksum, which anyone can compute. */
 function forged(text: string, ...bound: readonly unknown[]): string {
   return `${text}-${fingerprint(['cursor', text, bound]).slice(0, 16)}`
 }

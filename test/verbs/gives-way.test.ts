@@ -42,7 +42,7 @@ async function worn(store: TokenStore): Promise<Context> {
   return buildContext(settings)
 }
 
-/** Returns how often other work had its turn in the meantime. */
+/** Returns how often other work ran in the meantime. */
 async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
   let turns = 0
   let waiting = setImmediate(function turn() {

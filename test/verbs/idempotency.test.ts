@@ -7,7 +7,7 @@ import { instance, mint, refusal, type SCOPES, type Scope, verdict } from '../la
 const INPUT = { name: 'ERP', scopes: ['stock:read'], idempotencyKey: 'k1' } as const
 const ANN = { id: 'ann', tenants: '*', manages: 'all' } as const
 
-describe('create under an idempotency key', () => {
+describe('create with an idempotency key', () => {
   it('creates one token however many retries race, and shows it once', async () => {
     const tokens = instance()
     const answers = await Promise.all(Array.from({ length: 50 }, () => tokens.system.create(INPUT)))
@@ -127,8 +127,8 @@ describe('create under an idempotency key', () => {
   })
 })
 
-describe('rotate under an idempotency key', () => {
-  it('makes one successor, no matter how many retries of a rotation run concurrently', async () => {
+describe('rotate with an idempotency key', () => {
+  it('creates one successor, no matter how many retries of a rotation run concurrently', async () => {
     const tokens = instance()
     const { record } = await mint(tokens)
     const answers = await Promise.all(
@@ -139,7 +139,7 @@ describe('rotate under an idempotency key', () => {
     expect((await tokens.system.list()).items).toHaveLength(2)
   })
 
-  it('refuses a rotation under a different key, or under the same key with a different overlap', async () => {
+  it('refuses a rotation with a different key, or with the same key and a different overlap', async () => {
     const tokens = instance()
     const { record } = await mint(tokens)
     const first = await tokens.system.rotate(record.id, { idempotencyKey: 'r1' })

@@ -38,7 +38,7 @@ describe('a notice about an unused token', () => {
     await handle.update(changed, { name: 'new' })
     clock.now = START + 91 * DAY
     await look()
-    // The token that nothing happened to, and the successor.
+    // These are the untouched token and the successor.
     expect(await events('token.unused')).toHaveLength(2)
     clock.now = START + 141 * DAY
     await look()

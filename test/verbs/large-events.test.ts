@@ -14,7 +14,7 @@ import { storedEvent } from '../support/records.js'
 
 const COUNT = 250
 const MIB = 1024 * 1024
-/** About as large as a change of a token's data within the body limit of the management API, before and after. */
+/** About as large as the data, before and after, of the largest change that the body limit of the management API allows. */
 const resources = { warehouse: Array.from({ length: 1000 }, (_, at) => String(at).padEnd(58, 'x')) }
 
 /** A store with many large events behind a few small ones, and the size of its largest answer. */
@@ -73,7 +73,7 @@ describe('reading many large events', () => {
         await Promise.all([from!.close(), to!.close()])
       },
     ],
-  ])('%s reads every large event, and few of them at once', { timeout: 60_000 }, async (_, work) => {
+  ])('%s reads every large event, but only a few at a time', { timeout: 60_000 }, async (_, work) => {
     const { store, reads } = await full()
     await work(contextOn(store))
     expect(reads.count).toBeGreaterThanOrEqual(COUNT)

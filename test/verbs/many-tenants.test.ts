@@ -9,7 +9,7 @@ const stores = await everyStore()
 const redis = stores.find(({ kind }) => kind === 'redis')
 const list = (count: number): readonly string[] => Array.from({ length: count }, (_, at) => `t-${at}`)
 
-describe.each(stores)('an actor with very many tenants on $kind', ({ place, skip }) => {
+describe.each(stores)('an actor with a huge number of tenants on $kind', ({ place, skip }) => {
   it.skipIf(skip)('reads and changes tokens in any tenant of an actor with 10,000 tenants, and no others', async () => {
     const open = await place()
     const tokens = latchkey<Scope>({ prefix: 'acme_test', store: open(), scopes: SCOPES, logger: false, deadline: '60s' })
@@ -37,7 +37,7 @@ it('rejects an actor with more tenants than a query can name, and states the lim
 })
 
 it.skipIf(redis === undefined || redis.skip !== undefined)(
-  'a list for very many tenants does not block other callers of Redis',
+  'a list for thousands of tenants does not block other callers of Redis',
   async () => {
     const open = await redis?.place()
     if (open === undefined) return

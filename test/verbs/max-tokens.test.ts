@@ -221,7 +221,7 @@ describe('maxTokens', () => {
     let { id } = (await mint(tokens, BOB)).record
     let rotated = 0
     for (; rotated < 50; rotated += 1) {
-      // Every second rotation ends its token at once, which leaves gaps in the lineage.
+      // Every second rotation ends its token immediately, which leaves gaps in the lineage.
       const next = await tokens.system.rotate(id, { overlap: rotated % 2 === 0 ? '90d' : 0 }).catch(() => undefined)
       if (next === undefined) break
       id = next.record.id
@@ -233,7 +233,7 @@ describe('maxTokens', () => {
     expect(await refusal(tokens.system.rotate(id))).toBe('done')
   })
 
-  it('replays a retried create under its key even when maxTokens is reached', async () => {
+  it('replays a retried create with the same key even when maxTokens is reached', async () => {
     const tokens = instance({ maxTokens: { perOwner: 1 } })
     const input = { name: 'ERP', scopes: ['stock:read'], ...BOB, idempotencyKey: 'k' } as const
     const first = await tokens.system.create(input)

@@ -27,7 +27,7 @@ export type Node = {
   readonly context: Context
   readonly handle: TokenHandle
   readonly clock: Clock
-  /** Checks once for what is due, as the timers do. */
+  /** Checks once for due work, as the timers do. */
   look(): Promise<void>
   make(more?: object): Promise<string>
   use(id: string, at?: number): Promise<void>

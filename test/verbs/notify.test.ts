@@ -282,7 +282,7 @@ describe('a notice about an old token that is still used', () => {
 })
 
 describe('notices', () => {
-  it('writes each notice from only one of many nodes that check at once', async () => {
+  it('writes each notice from only one of many nodes that check at the same time', async () => {
     const store = memoryStore()
     const clock = { now: START }
     const nodes = Array.from({ length: 5 }, () => node({ store }, clock))

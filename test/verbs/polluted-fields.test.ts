@@ -88,7 +88,7 @@ function clean(): void {
   for (const name of POLLUTED.keys()) Reflect.deleteProperty(Object.prototype, name)
 }
 
-/** Everything that callers and the audit log are told about the life cycles of some tokens, as JSON. */
+/** Everything that callers and the audit log learn about the life cycles of some tokens, as JSON. */
 async function story(open: () => TokenStore): Promise<string> {
   const told: unknown[] = []
   const start = () =>

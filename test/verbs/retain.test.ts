@@ -303,7 +303,7 @@ describe('upkeep', () => {
     now += 1000
     await Promise.all(nodes.map((each) => each.look()))
     expect(runs).toHaveLength(3)
-    // A clock that was far ahead and is now right delays nothing.
+    // A clock that was far ahead and is now correct delays nothing.
     now -= 5000
     await nodes[1]?.look()
     expect(runs).toHaveLength(4)

@@ -13,7 +13,7 @@ function unhurried() {
 
 describe('rotate', () => {
   for (const overlapSeconds of [0, 60]) {
-    it(`makes exactly one successor when a hundred rotations race (overlap ${overlapSeconds})`, async () => {
+    it(`creates exactly one successor when a hundred rotations race (overlap ${overlapSeconds})`, async () => {
       const tokens = instance({ store: unhurried() })
       const { record } = await mint(tokens)
       const answers = await Promise.allSettled(

@@ -160,7 +160,7 @@ describe('sealing', () => {
     expect(heads).toEqual([1])
   })
 
-  it('makes one chain of seals, however many nodes seal and write concurrently', async () => {
+  it('writes one chain of seals, however many nodes seal and write concurrently', async () => {
     const store = memoryStore()
     const nodes = Array.from({ length: 6 }, () => node({ store }))
     await Promise.all(
@@ -301,7 +301,7 @@ describe('the verbs of the sealed audit log', () => {
     ]
     const found = async (anchors: AuditAnchors): Promise<unknown> =>
       (await handle.verifyAudit(anchors)).problems.map(({ kind, seq }) => [kind, seq])
-    // After the last seal, anybody could have written the covering event.
+    // After the last seal, anyone could have written the covering event.
     expect(await found({ head: early })).toEqual(uncovered)
     await erased(undefined)
     const head = (await handle.sealAudit()) as AuditHead
@@ -361,7 +361,7 @@ describe('retention of a sealed audit log', () => {
     expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 1, pruned: 0 })
   })
 
-  it('seals events before removing them and records the removal, so that a removal can be told from tampering', async () => {
+  it('seals events before removing them and records the removal, so a removal can be distinguished from tampering', async () => {
     const heads: AuditHead[] = []
     const { make, handle, pass, retain, store } = node({ ...old, sealing: { onSeal: (head) => heads.push(head) } })
     await make(3)

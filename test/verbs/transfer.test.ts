@@ -38,7 +38,7 @@ for (const { kind, skip, place } of await everyStore()) {
       }
     })
 
-    it('makes one successor if two transfers to different owners race', async () => {
+    it('creates one successor if two transfers to different owners race', async () => {
       const [here, there] = await nodes()
       for (let round = 0; round < 5; round += 1) {
         const { record } = await mint(here, BOB)
@@ -151,7 +151,7 @@ describe('rotate to another owner', () => {
     expect(await tokens.system.get(record.id)).toMatchObject({ version: 1 })
   })
 
-  it('refuses an owner that the actor may not name, and does not ask about the old one', async () => {
+  it('refuses an owner that the actor may not name, and does not ask about the old owner', async () => {
     const asked: string[] = []
     const tokens = instance({
       mayOwn: (_, { ownerId, tenantId }) => {
@@ -268,7 +268,7 @@ describe('rotate to another owner', () => {
     expect(await refusal(tokens.system.rotate(id, { ownerId: 'last' }))).toBe('done')
   })
 
-  it('replays a transfer under its idempotency key, and refuses the key for another owner', async () => {
+  it('replays a transfer with the same idempotency key, and refuses the key for another owner', async () => {
     const tokens = instance()
     const { record } = await mint(tokens, BOB)
     const keyed = { ...TO_ERP, idempotencyKey: 'k' }

@@ -7,7 +7,10 @@ import { instance, mint, pause, type Scope, verdict, warm } from '../latchkey/ha
 const BOSS: Actor = { id: 'boss', tenants: ['t1'], manages: 'all' }
 const HOLDER: Actor = { id: 'holder', tenants: ['t1'], manages: 'all' }
 
-/** A token in the cache of an instance whose store never answers changes while `on`. It makes them when the test says so, and has no wake-up channel. */
+/**
+ * A token in the cache of an instance. While `on`, its store never answers changes, and makes them only when the test says so. The store
+ * has no wake-up channel.
+ */
 async function lostAnswers() {
   const lost = { on: false, slowFinds: 0, make: (): void => undefined }
   const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
@@ -36,11 +39,11 @@ const ENDS: readonly (readonly [string, End])[] = [
   ['a deactivation', (tokens, id) => tokens.as(BOSS).deactivate(id)],
 ]
 
-describe.each(ENDS)('after %s whose answer was lost', (_what, end) => {
+describe.each(ENDS)('after %s whose response was lost', (_what, end) => {
   it('no verification accepts a token whose revocation or deactivation got no response, even if it was in constant use', async () => {
     const { tokens, token, record, lost } = await lostAnswers()
     const ended = end(tokens, record.id).catch(({ code }) => code)
-    // In use all the time, so that reads fill the cache while the change is under way.
+    // The token is in constant use, so reads fill the cache while the change is in progress.
     const using = setInterval(() => void tokens.verify(token).catch(() => undefined), 5)
     try {
       await pause(100)
@@ -56,7 +59,7 @@ describe.each(ENDS)('after %s whose answer was lost', (_what, end) => {
 
 it('a revocation whose caller stopped waiting takes effect once the store has written it, even if the token is in use', async () => {
   const { tokens, token, record, lost } = await lostAnswers()
-  // The store has a whole deadline for the change, so it is still busy with it when the deadline of the call has passed.
+  // The store has a whole deadline for the change, so it is still making the change when the deadline of the call has passed.
   lost.slowFinds = 1
   const revoked = tokens.as(BOSS).revoke(record.id)
   await expect(revoked).rejects.toMatchObject({ code: 'store_unavailable' })

@@ -177,7 +177,7 @@ describe('an address that guesses secrets of a known row', () => {
     vi.useRealTimers()
   })
 
-  it('after 500 wrong secrets, an address gets store_unavailable even for a valid token, and others do not', async () => {
+  it('after 500 wrong secrets, an address gets store_unavailable even for a valid token, and other addresses do not', async () => {
     const sanctum = sanctumTokens()
     const tokens = accepting([sanctum], { cache: false })
     const token = `7|${'s'.repeat(40)}`

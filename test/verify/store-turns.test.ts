@@ -7,7 +7,7 @@ import type { Presenter } from '../../src/model/presenter.js'
 import { StoreTurns } from '../../src/verify/store-turns.js'
 import { instance, mint, until } from '../latchkey/harness.js'
 
-/** Reads that end when the test says so. */
+/** Reads that end when the test releases them. */
 function heldReads(deadlineMs = 60_000) {
   let now = 0
   const reported: unknown[] = []
@@ -25,7 +25,7 @@ function heldReads(deadlineMs = 60_000) {
   return { read, running, names, reported, advance }
 }
 
-it('runs 16 reads at once, 12 of them for one network, and takes the first read of every other network before the next of a flooding one', async () => {
+it('runs 16 reads at the same time, at most 12 for one network, and a flooding network does not delay the first read of another', async () => {
   const { read, running, names } = heldReads()
   const all = Array.from({ length: 100 }, (_, at) => read(`203.0.113.${at}`, 'flood'))
   all.push(read('198.51.100.7', 'ada'), read({ id: 'client:partner' }, 'partner'), read(undefined, 'unknown'))
@@ -41,7 +41,7 @@ it('runs 16 reads at once, 12 of them for one network, and takes the first read 
   await Promise.all(all)
 })
 
-it('takes turns among the addresses of one network', async () => {
+it('the addresses of one network take turns', async () => {
   const { read, running, names } = heldReads()
   const flood = Array.from({ length: 50 }, () => read('203.0.113.9', 'flood'))
   const neighbor = read('203.0.113.10', 'neighbor')
@@ -56,7 +56,7 @@ it('takes turns among the addresses of one network', async () => {
   await Promise.all([...flood, neighbor])
 })
 
-it('never starts a read whose deadline passed while it waited, and starts others once hanging reads reach their deadline', async () => {
+it('never starts a read whose deadline passed while it waited, and starts other reads once hanging reads reach their deadline', async () => {
   const { read, names, advance } = heldReads(50)
   const hanging = Array.from({ length: 20 }, () => read('203.0.113.9', 'hanging').catch(({ code }) => code))
   advance(50)
@@ -107,7 +107,7 @@ it('refuses a read that has less time left than recent reads took', async () => 
   await Promise.all([...slow, patient])
 })
 
-it('refuses the reads of a caller that already fills a quarter of the queue, and admits those of others', async () => {
+it('refuses the reads of a caller that already fills a quarter of the queue, and admits the reads of other callers', async () => {
   const { read, names, reported } = heldReads(10_000)
   for (let at = 0; at < 4_000; at += 1) void read('203.0.113.9', 'flood').catch(() => undefined)
   await expect(read('203.0.113.9', 'flood')).rejects.toMatchObject({ code: 'store_unavailable' })
@@ -121,7 +121,7 @@ it.each([
   ['tickets', 12, (tokens: Latchkey) => internalsOf(tokens).redeem?.('A'.repeat(43), { ip: '203.0.113.9' })],
   ['introspections', 12, (tokens: Latchkey, token: string) => tokens.introspect(token)],
   ['leak reports of one token', 9, (tokens: Latchkey, token: string) => tokens.system.reportLeak({ token, action: 'notify' })],
-] as const)('a flood of %s by one caller has at most %i reads in the store at once', async (_what, places, ask) => {
+] as const)('a flood of %s by one caller has at most %i reads in the store at the same time', async (_what, places, ask) => {
   let atOnce = 0
   let most = 0
   const held: (() => void)[] = []
@@ -148,7 +148,7 @@ it.each([
   expect(most).toBe(places)
 })
 
-it('slow calls from one network neither hold up calls from others nor cause their refusal', async () => {
+it('slow calls from one network neither delay calls from other networks nor cause their refusal', async () => {
   const { read, running, names, advance } = heldReads(2_000)
   for (let round = 0; round < 3; round += 1) {
     const started = names.length
@@ -206,7 +206,7 @@ it('calls that a store answers synchronously yield to the event loop every 20 ms
   expect(meanwhile).toBeLessThan(40)
 })
 
-it('a new call does not overtake those that wait for the event loop', async () => {
+it('a new call does not overtake calls that wait for the event loop', async () => {
   let now = 0
   const turns = new StoreTurns({ monotonic: () => now, deadlineMs: 60_000 }, () => undefined, 1)
   const order: string[] = []
@@ -234,7 +234,7 @@ it.each([
   ['one actor of a tenant', 9, () => ({ id: 'eve', group: ['a'] })],
   ['one address', 12, () => '203.0.113.9'],
   ['tokens without a tenant', 12, (at: number) => ({ id: `token:${at}`, group: 'tokens' as const })],
-] as const)('%s: a flood holds %i of 16 slots, and a call by someone else starts immediately', async (_who, most, from) => {
+] as const)('%s: a flood holds %i of 16 slots, and a call by another caller starts immediately', async (_who, most, from) => {
   const { read, running, names } = heldReads()
   const flood = Array.from({ length: 100 }, (_, at) => read(from(at), 'flood'))
   await until(() => names.length === most)
@@ -274,7 +274,7 @@ it.each([
   await Promise.all(flood)
 })
 
-it('the application may act in any number of tenants at the same time, each with its own turn', async () => {
+it('the application can act in any number of tenants at the same time, each with its own turn', async () => {
   const { read, running, names } = heldReads()
   const system = { id: 'system', unlimited: true }
   const flood = Array.from({ length: 600 }, (_, at) => read({ ...system, group: tenants(`t${at % 6}`) }, 'flood'))
@@ -292,7 +292,7 @@ it('the application may act in any number of tenants at the same time, each with
   await Promise.all([...flood, bob])
 })
 
-it("a caller's first call is not refused because the calls of others are slow", async () => {
+it("a caller's first call is not refused because the calls of other callers are slow", async () => {
   const { read, running, names, advance } = heldReads(2_000)
   const slow = ['eve', 'mallory'].flatMap((id) => Array.from({ length: 40 }, () => read({ id, group: tenants('a') }, 'slow')))
   const others = Array.from({ length: 4 }, (_, at) => read({ id: `carl ${at}` }, 'slow'))
@@ -308,7 +308,7 @@ it("a caller's first call is not refused because the calls of others are slow", 
   await over
 })
 
-it('with any mix of callers, nobody exceeds a limit, no slot stays free while someone could take it, and every call ends', async () => {
+it('with any mix of callers, no caller exceeds a limit, no slot stays free while a caller could take it, and every call ends', async () => {
   let seed = 7
   const random = (below: number): number => {
     seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648
@@ -334,7 +334,7 @@ it('with any mix of callers, nobody exceeds a limit, no slot stays free while so
       running.set(call, () => undefined)
       return new Promise<void>((resolve) => running.set(call, resolve))
     }
-    // Some give up while they wait.
+    // Some callers give up while they wait.
     const leftMs = random(10) === 0 ? 1 + random(5) : undefined
     const end = (): void => {
       waiting.delete(call)

@@ -6,11 +6,10 @@ import { isAlone, upkeepTasks } from '../../../src/verbs/upkeep.js'
 import { buildContext } from '../../../src/verify/build-context.js'
 import { type Place, storeAt } from './open.js'
 
-/** How a node checks for notices: at which instant, and at which of its commits it dies. */
+/** When a node checks for notices, and at which of its commits it dies. */
 export type Look = { readonly now: number; readonly diesAt?: number }
 
-// A node that checks until all notices are written, by this process or another. It can also die as in a crash: before, during or after a
-// commit.
+// Checks until all notices are written, by this process or another. It can also die as in a crash: before, during or after a commit.
 const [, , place = '', argument = ''] = process.argv
 const { now, diesAt } = JSON.parse(argument) as Look
 let commits = 0

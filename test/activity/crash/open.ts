@@ -10,7 +10,7 @@ import type { TokenStore } from '../../../src/store/port.js'
 /** The location that the processes of a test share. */
 export type Place = { readonly kind: 'sqlite' | 'postgres' | 'mysql' | 'redis'; readonly at: string; readonly name: string }
 
-/** The store at that place. */
+/** The store at this location. */
 export const storeAt = ({ kind, at, name }: Place): TokenStore => {
   if (kind === 'sqlite') return sqliteStore({ path: at, busyTimeout: '20s' })
   if (kind === 'postgres') return postgresStore({ url: at, schema: name })
@@ -18,6 +18,6 @@ export const storeAt = ({ kind, at, name }: Place): TokenStore => {
   return redisStore({ url: at, keyPrefix: name, onWarning: () => {} })
 }
 
-/** An instance at that place. */
+/** An instance on the store at this location. */
 export const openAt = (place: Place, options: Pick<LatchkeyOptions, 'sealing'> = {}): Latchkey =>
   latchkey({ prefix: 'acme_test', store: storeAt(place), scopes: { 'stock:read': 'See stock' }, deadline: '20s', ...options })

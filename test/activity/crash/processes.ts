@@ -7,13 +7,13 @@ import { newKeyPrefix, removeKeys, withRedis } from '../../support/redis.js'
 import { service } from '../../support/services.js'
 import type { Place } from './open.js'
 
-/** The stores that processes can share, each with the reason to skip its tests if its server does not run. */
+/** The stores that processes can share, each with the reason to skip its tests if its server is not running. */
 export const everyKind = async (): Promise<readonly { readonly kind: Place['kind']; readonly skip?: string | undefined }[]> => [
   { kind: 'sqlite' },
   ...(await Promise.all((['postgres', 'mysql', 'redis'] as const).map(async (kind) => ({ kind, skip: (await service(kind)).skip })))),
 ]
 
-/** A new place for a test, which is removed with it. */
+/** A new location for a test, removed when the test ends. */
 export const newPlace = async (kind: Place['kind']): Promise<Place> => {
   if (kind === 'sqlite') {
     const folder = await ownFolder()
@@ -32,7 +32,7 @@ export const newPlace = async (kind: Place['kind']): Promise<Place> => {
   return { kind, at: place.url, name: place.schema }
 }
 
-/** Runs a test program at that place, and waits until it reports that it is ready. */
+/** Runs a test program at this location, and waits until the program reports that it is ready. */
 export const start = async (program: URL, place: Place, argument: string): Promise<ChildProcess> => {
   const child = spawn(process.execPath, [await bundled(program), JSON.stringify(place), argument], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -42,7 +42,7 @@ export const start = async (program: URL, place: Place, argument: string): Promi
   return child
 }
 
-/** Ends a process the way a crash does. */
+/** Ends a process as a crash does. */
 export const kill = async (child: ChildProcess): Promise<void> => {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exit = once(child, 'exit')

@@ -42,12 +42,11 @@ class Caller {
 type Count = { allowed: number; lastUsedAt: number; ip: string | undefined }
 
 /**
- * A guard with the same duties as ours, written by hand for one application. It reads the credential from the raw fields and refuses a
- * second one, verifies within a bound of freshness, records the caller's address, binds the caller to the request, checks the scope, and
+ * A guard with the same duties as latchkey's, written by hand for one application. It reads the credential from the raw fields and refuses
+ * a second one, verifies within a staleness bound, records the caller's address, binds the caller to the request, checks the scope, and
  * counts the use by route at the end of the response.
- *
- * With `decider`, latchkey verifies and counts instead of the guard's own code. This one difference shows how much of our cost these two
- * steps cause.
+ * With `decider`, latchkey verifies and counts instead of the guard's own code. The difference shows how much of latchkey's cost is due to
+ * these two steps.
  */
 export class HandGuard {
   readonly #records: ReadonlyMap<string, HandRecord>

@@ -4,12 +4,12 @@ import { type Profiler, Session } from 'node:inspector/promises'
 export const OWNERS = ['own', 'framework', 'node', 'collection', 'native'] as const
 export type Owner = (typeof OWNERS)[number]
 
-/** The share of each owner in the time in which the process was not idle, from 0 to 1. */
+/** Each owner's share of the time in which the process was not idle, from 0 to 1. */
 export type Shares = { readonly [name in Owner]: number }
 
 const INTERVAL_MICROS = 100
 
-/** Samples this process until the returned function is called, which tells whose code ran. */
+/** Samples this process. The returned function stops sampling and returns whose code ran. */
 export async function startProfile(): Promise<() => Promise<Shares>> {
   const session = new Session()
   session.connect()
@@ -35,7 +35,7 @@ function sharesOf({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): S
   return Object.fromEntries(OWNERS.map((owner) => [owner, micros[owner] / all])) as Shares
 }
 
-// The server of the benchmark, with its hand-written guard, is a file of its own beside the builds of latchkey.
+// The benchmark's server, with its hand-written guard, is a separate file next to the builds of latchkey.
 function ownerOf(name: string, url: string): Owner {
   if (name === '(garbage collector)') return 'collection'
   if (url === '') return 'native'

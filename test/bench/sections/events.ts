@@ -23,7 +23,7 @@ const PREFIX = 'acme_live'
 
 type Subject = { readonly name: string; readonly open: () => TokenStore; readonly remove: () => unknown }
 
-/** The cost that an event adds to a commit, and that sealing, a consumer and a webhook, which read events afterward, add to a change. */
+/** The cost that an event adds to a commit, and the cost that its later readers (sealing, a consumer and a webhook) add to a change. */
 export const events: Section = async ({ quick }) => {
   const rounds = quick ? 20 : 500
   const rows: string[][] = []
@@ -77,7 +77,7 @@ export const events: Section = async ({ quick }) => {
 
 const create = (tokens: Latchkey<'inventory:read'>): Promise<unknown> => tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] })
 
-/** Longer than the work that follows a commit takes, such as the delivery of a webhook. */
+/** Longer than any work that follows a commit, such as the delivery of a webhook. */
 const SETTLE_MS = 15
 
 /** Runs each workload in turn, which spreads other load on the machine evenly. */

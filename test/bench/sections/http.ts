@@ -2,7 +2,7 @@ import { LoadedServer } from '../load.js'
 import { quantile } from '../paired.js'
 import { atMost, fixed, type Result, type Section, times, type Verdict } from '../result.js'
 
-/** The peers in each framework, and the largest allowed share of their added CPU time. */
+/** The peers in each framework, and the maximum ratio of latchkey's added CPU time to theirs. */
 const LIMITS: { readonly [peer: string]: number } = {
   'passport-http-bearer': 0.25,
   'express-oauth2-jwt-bearer': 0.1,

@@ -9,7 +9,7 @@ const WHY =
 
 const SECRET = `${'S7rAnGe'.repeat(6)}x`
 
-/** The body of a token by its number. */
+/** The body of the token with this number. */
 const bodyOf = (n: number): string => `acme_live_${String(n).padStart(16, '0')}_${SECRET}`
 const digestOf = (body: string): string => createHash('sha256').update(body).digest('hex')
 

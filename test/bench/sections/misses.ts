@@ -104,7 +104,7 @@ const isThere = (cost: Cost | undefined): cost is Cost => cost !== undefined
 
 type Asked = { readonly id: string; readonly resolve: (row: unknown) => void; readonly reject: (error: unknown) => void }
 
-/** Reads the IDs of one tick together. */
+/** Reads all IDs requested in one tick together. */
 function gatherer(find: (ids: readonly string[]) => Promise<readonly { readonly id: string }[]>): (id: string) => Promise<unknown> {
   let asked: Asked[] = []
   const send = async (): Promise<void> => {

@@ -70,7 +70,7 @@ const REQUESTS = 20_000
 const PROFILED: readonly string[] = [HAND, OURS]
 const PROFILES = 5
 
-/** The CPU time of one request by whose code took it, in microseconds. */
+/** The CPU time of one request in microseconds, by the owner of the code. */
 type Parts = Shares
 
 type Load = (requests: number) => Promise<void>
@@ -128,7 +128,7 @@ async function withServer<T>(
   }
 }
 
-/** How many different tokens are sent. It stays below the number per address about which latchkey warns. */
+/** The number of different tokens sent. It stays below the number per address that triggers latchkey's warning. */
 const SENDERS = 8
 
 async function cpuOf(child: ChildProcess): Promise<number> {

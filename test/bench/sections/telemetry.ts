@@ -44,7 +44,7 @@ export const telemetryCost: Section = async ({ quick }) => {
     deciderOf(tokens).countUse(verification.principal, { endpoint: 'GET /stock/:id', ip: '192.0.2.7' })
     return verification.principal
   }
-  // The host does by hand what latchkey does with `spans: true`. Any difference is due to latchkey; the rest is due to OpenTelemetry.
+  // The host's own code does what latchkey does with `spans: true`. Any difference is due to latchkey; the rest is due to OpenTelemetry.
   const verifyByHand = (tokens: Latchkey<keyof typeof SCOPES>): void => {
     const { tokenId, tenantId } = verify(tokens)
     const span = trace.getActiveSpan()

@@ -41,7 +41,7 @@ export async function fastifyVariants({ tokens, records, texts }: Credentials): 
     {
       name: `@fastify/bearer-auth, ${texts.length.toLocaleString('en')} keys`,
       listener: await api(async (app) => app.register(bearerAuth, { keys: new Set(texts) })),
-      // Neither the first nor the last key that it checks.
+      // The plugin checks this key neither first nor last.
       credential: texts[texts.length / 2] ?? '',
     },
   ]

@@ -47,7 +47,7 @@ export async function buildStart(folder: string, sources: string = ROOT): Promis
   return { folder, outputs: Object.fromEntries(outputs) }
 }
 
-/** Packages that users install or may install alongside the package. All others are bundled. */
+/** Packages that users install alongside latchkey, always or optionally. All others are bundled. */
 function packagesOf(sources: string): string[] {
   const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(sources, 'package.json'), 'utf8'))
   return Object.keys({ ...dependencies, ...peerDependencies }).flatMap((name) => [name, `${name}/*`])
@@ -62,7 +62,7 @@ function entriesIn(sources: string): { readonly [entry: string]: string } {
   return Object.fromEntries(there)
 }
 
-/** Builds the sources of a folder as they are published: in few files, if its build joins them. */
+/** Builds the sources of a folder as they are published: in few files if their own build script joins files. */
 export async function buildPublished(folder: string, sources: string = ROOT): Promise<Built> {
   const built = await buildStart(folder, sources)
   if (!existsSync(join(sources, 'test/tools/few-files.ts'))) return built

@@ -8,8 +8,8 @@ const TOKENS = 300_000
 const stamp = { revokedAt: START, revokedBy: 'bench', revokedCode: 'bulk', bulkId: 'bulk000000000000' } as const
 
 /**
- * Revokes 100,000 tokens of one tenant at once. Meanwhile reads tokens of other tenants one after the other, and changes them. Returns how many tokens were
- * revoked, and times in milliseconds: of the revocation, and the longest of a read and a change.
+ * Revokes 100,000 tokens of one tenant in one call. Meanwhile reads and changes tokens of other tenants, one after another. Returns the
+ * number of revoked tokens, and times in milliseconds: of the revocation, of the longest read and of the longest change.
  */
 export const measureBulk = async ({ store, settle }: Subject): Promise<Record<'count' | 'revocation' | 'read' | 'change', number>> => {
   await fill(store, 0, TOKENS)

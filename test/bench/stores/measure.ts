@@ -37,8 +37,8 @@ export const measureFind = async (
 }
 
 /**
- * Reads sixty-four misses at a time. Returns the tokens per second if each is read separately through the bare driver, and if latchkey
- * reads one tick together.
+ * Reads sixty-four misses at a time. Returns the tokens per second if the bare driver reads each token separately, and if latchkey reads
+ * each tick's tokens together.
  */
 export const measureTogether = async (subject: Subject, total: number): Promise<{ readonly single: number; readonly together: number }> => {
   const rounds = 60

@@ -17,7 +17,7 @@ import { type ServiceName, service } from '../../support/services.js'
 /** A store to measure, and its driver without latchkey. */
 export type Subject = {
   readonly store: TokenStore
-  /** Reads one token's row by its ID, as somebody with only the driver would. */
+  /** Reads one token's row by its ID, as an application with only the driver would. */
   raw(id: string): Promise<unknown>
   /** The size of the data on the server, in bytes. */
   bytes(): Promise<number>

@@ -17,7 +17,7 @@ export const commandLine: Suite = {
     })
     await bench.check('npx latchkey init, create, update, revoke, owner-gone and erase work as installed', async () => {
       await latchkey('init')
-      // Without it, the next command says that it created the file.
+      // Otherwise the next command would also report that it created the file.
       await latchkey('migrate')
       const scope = ['--scope', 'inventory:read', '--owner', 'ada']
       const { record } = JSON.parse(await latchkey('create', '--name', 'first', ...scope, '--json'))

@@ -17,7 +17,7 @@ const answer = async (port: number, token?: string): Promise<number> => {
   return response.status
 }
 
-/** Runs a server that prints a token, and calls its guarded route without a token, with it, and with a changed one. */
+/** Runs a server that prints a token, and calls its guarded route without a token, with the printed token, and with a changed token. */
 const livesThrough = async (folder: string, command: string): Promise<void> => {
   for (const path of await readdir(folder)) if (path.includes('.db')) await rm(join(folder, path))
   const server = await serve(command, folder)
@@ -57,7 +57,7 @@ const getsStarted = async (bench: Bench): Promise<void> => {
   await writeFile(join(folder, 'tokens.ts'), blockOf(2, 'ts'))
   await writeFile(join(folder, 'server.ts'), blockOf(3, 'ts') + blockOf(4, 'ts'))
   await livesThrough(folder, blockOf(4, 'sh').trim())
-  // Running the rest would revoke the token. It compiles with what the page installs.
+  // Running the rest would revoke the token. The rest compiles with the packages that the page installs.
   const [, ...program] = [...gettingStarted.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text)
   await writeFile(join(folder, 'whole.ts'), program.join('\n'))
   await compiles(folder, 'nodenext', ['whole.ts'])

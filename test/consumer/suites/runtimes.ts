@@ -10,7 +10,7 @@ const CONTRACTS = fileURLToPath(new URL('../contracts.ts', import.meta.url))
 const PACKAGES = [
   ...['express@5', 'express4@npm:express@4', 'koa@3', 'koa2@npm:koa@2', '@koa/router@15', 'koa-mount@4'],
   ...['fastify@5', 'hono@4', '@hono/node-server@2'],
-  // The build of latchkey contains it; the contract, which is built from our sources, imports it.
+  // The build of latchkey bundles this package, but the contract is built from our sources, which import it.
   '@noble/hashes@2',
 ]
 

@@ -14,7 +14,7 @@ const OLDEST = '5.4'
 
 const placesOf = (errors: readonly string[]): string => errors.map((line) => line.slice(0, line.indexOf('): error') + 1)).join()
 
-/** The suggestion in our words or in the compiler's. */
+/** The suggestion as latchkey or the compiler words it. */
 const TYPO = /did you mean '"?inventory:read"?'\?/i
 /** The positions of the misspelled scopes in `wrong-scope.ts`: for requireScopes, create and update. */
 const WRONG = 'wrong-scope.ts(4,15),wrong-scope.ts(7,48),wrong-scope.ts(8,55)'

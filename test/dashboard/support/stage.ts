@@ -82,7 +82,7 @@ export async function holdBack(page: Page, match: RegExp): Promise<{ readonly as
   return { asked: page.waitForRequest((request) => request.method() === 'POST' && match.test(request.url())), letGo }
 }
 
-/** Returns a function that returns everything announced to screen readers since then. */
+/** Returns a function that returns everything announced to screen readers since this call. */
 export async function listen(page: Page): Promise<() => Promise<string[]>> {
   await page.evaluate(() => {
     const told: string[] = []

@@ -29,7 +29,7 @@ type Shared = {
   lapse(): void
 }
 
-/** A lock like those that users write: it expires, and cannot tell its holder so. */
+/** A lock like those that hosts write: it expires without notifying its holder. */
 function lapsingLock(): { lock: Storage['lock']; lapse(): void } {
   let holding: object | undefined
   const wake: (() => void)[] = []
@@ -50,7 +50,7 @@ function lapsingLock(): { lock: Storage['lock']; lapse(): void } {
   }
 }
 
-/** Storage that keeps a token which the client does not know, as the contract allows. */
+/** Storage that keeps a token unknown to the client, as the contract allows. */
 function careful(store: Shelf): Pick<Storage, 'load' | 'save'> {
   return {
     load: store.load,
@@ -83,7 +83,7 @@ const STORAGES: { readonly [name: string]: (token: string) => Promise<Shared> } 
   },
 }
 
-/** A point at which the test suspends something. */
+/** A point at which the test suspends a client. */
 type Gate = { readonly reached: Promise<void>; pass(): Promise<void>; open(): void }
 
 function gate(): Gate {
@@ -237,7 +237,7 @@ describe.each(Object.keys(STORAGES))('%s', (name) => {
     expect((await world.tokens.system.list({})).items).toHaveLength(2)
   })
 
-  it('two suspended processes that resume at once agree on one token', async () => {
+  it('two suspended processes that resume at the same time agree on one token', async () => {
     const pauses = [gate(), gate()]
     const sleepers: Process[] = []
     const rotated: Promise<void>[] = []
@@ -283,7 +283,7 @@ describe.each(Object.keys(STORAGES))('%s', (name) => {
   })
 })
 
-it('uses the newer token in the storage if its own successor, which it could not save, is refused', async () => {
+it('a client uses the newer stored token if its own successor, which it could not save, is refused', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const save: typeof store.save = (state) => {
@@ -300,7 +300,7 @@ it('uses the newer token in the storage if its own successor, which it could not
   expect(await call(client)).toEqual({ status: 200, caller: idOf(given) })
 })
 
-it('adopts a newer token from the storage when the server refuses the old one during a rotation', async () => {
+it('a client adopts a newer token from the storage when the server refuses the old one during a rotation', async () => {
   const first = await world.mint()
   const given = await world.mint()
   const store = shelf(first)

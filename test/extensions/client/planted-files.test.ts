@@ -18,7 +18,7 @@ beforeEach(async () => {
   path = join(folder, 'token')
 })
 afterEach(async () => {
-  // Frees whatever waits for the other end of a pipe.
+  // Releases every call that waits for the other end of a pipe.
   for (const name of await readdir(folder)) {
     const isPipe = (await lstat(join(folder, name))).isFIFO()
     if (isPipe) await (await open(join(folder, name), constants.O_RDWR | constants.O_NONBLOCK)).close()

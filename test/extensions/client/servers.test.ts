@@ -171,7 +171,7 @@ it('a request waits at most once for an unreachable server, however overdue the 
     new Promise((resolve) => {
       release = resolve
     })
-  // The second attempt may take as long as the server likes without delaying the request.
+  // However long the second attempt takes, it does not delay the request.
   const sent = world.count('GET /stock')
   const answer = call(client)
   await expect.poll(() => world.count('GET /stock')).toBe(sent + 1)

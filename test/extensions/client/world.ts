@@ -138,7 +138,7 @@ export function shelf(first?: string): Shelf {
   }
 }
 
-/** Creates a client on a shelf and collects the errors it reports. */
+/** Creates a client on this storage and collects the errors that it reports. */
 export function holder(
   world: World,
   { load, save }: Shelf,

@@ -135,7 +135,7 @@ describe('during a copy', () => {
     ])
   })
 
-  it("if an old node is cut off, waits until that node's own lease ends", async () => {
+  it('copy() waits until the lease of a disconnected old node ends', async () => {
     const [store, to] = [memoryStore(), memoryStore()]
     const [old, now] = [nodeOver(store, QUICK), nodeOver(to, QUICK)]
     await mint(old)
@@ -306,8 +306,8 @@ describe('an interrupted copy', () => {
   })
 })
 
-describe('two copies at once', () => {
-  it('a later copy takes over, and the earlier one writes nothing more', async () => {
+describe('two concurrent copies', () => {
+  it('a later copy takes over, and the earlier copy writes nothing more', async () => {
     const [old, to] = [memoryStore(), memoryStore()]
     const [before, after] = [nodeOver(old), nodeOver(to)]
     await mint(before)

@@ -7,10 +7,10 @@ import { mint } from '../../latchkey/harness.js'
 import { storedEvent } from '../../support/records.js'
 import { nodeOver } from './world.js'
 
-/** Far more calls than the copy may make. In place of a hang, the test fails then. */
+/** Far more calls than the copy may make. Beyond them, the test fails instead of hanging. */
 const LONGEST = 50_000
 
-it('a copy ends, and lifts its fence, if the old store always has more events to place', async () => {
+it('a copy ends, and lifts its fence, even if the old store always has more events without a position', async () => {
   let calls = 0
   const placed = Array.from({ length: 100 }, (_, at) => storedEvent({ prefix: 'acme_test', id: `e${at}` }))
   const placeEvents = (): readonly StoredEvent[] => {

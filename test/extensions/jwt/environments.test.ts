@@ -26,7 +26,7 @@ describe('two environments that share a store, a signing key, an issuer and an a
       verifySigned({ issuer: ISSUER, audience: 'stock', keys: { keys: [key.publicJwk as never] }, strict })
     expect(await verdict(service(test).verify(access_token))).toBe('ok')
     expect(await verdict(service(live).verify(access_token))).toBe('token_unknown')
-    // Verified again, because the answer of the store may be cached by now.
+    // Verified again, because the store's answer may be cached by now.
     expect(await verdict(service(live).verify(access_token))).toBe('token_unknown')
     expect(await verdict(service(test).verify(access_token))).toBe('ok')
   })

@@ -188,7 +188,7 @@ describe('an unknown key', () => {
     expect(await ask(next.kid)).toBe('found')
   })
 
-  it('an unknown key delays a request no longer than its deadline, and the fetch continues for the next one', async () => {
+  it('an unknown key delays a request no longer than its deadline, and the fetch continues for the next request', async () => {
     const [old, next] = [await generateSigningKey(), await generateSigningKey()]
     const { ask, fetches, is, publish } = publisher()
     publish(old)
@@ -268,7 +268,7 @@ describe('an issuer found by discovery', () => {
   })
 })
 
-it('an endless issuer response is not read to its end', async () => {
+it('verification stops reading an endless issuer response', async () => {
   let sent = 0
   const chunk = new Uint8Array(64 * 1024)
   const body = new ReadableStream({

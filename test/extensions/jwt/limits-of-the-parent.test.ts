@@ -12,7 +12,7 @@ import { ACCESS_TOKEN, createGateway, GRANT, ISSUER } from './support.js'
 
 const SCOPES = { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' }
 
-/** A node that stops hearing of changes: while its cache is within the staleness bound, it answers from the cache. */
+/** A node that stops receiving changes. While its cache is within the staleness bound, it answers from the cache. */
 const createDeafNode = async () => {
   const store = memoryStore()
   const other = latchkey({ prefix: 'acme_live', store, scopes: SCOPES })

@@ -28,7 +28,7 @@ async function abandoned(verifier: Verifier, text: string, use: (principal: Prin
     signals.push(new WeakRef(principal.signal))
   }
   return async () => {
-    // An object that was read through a WeakRef is kept until the turn ends.
+    // An object that was read through a WeakRef is kept until the current turn of the event loop ends.
     await pause(1)
     collect()
     await pause(1)

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createIntake, type Intake } from '../../../src/extensions/leaks/intake.js'
 
-it('a body that does not arrive in time is canceled', async () => {
+it('a report body that does not arrive in time is canceled', async () => {
   let canceled = false
   const body = new ReadableStream<Uint8Array>({
     cancel: () => {
@@ -17,7 +17,7 @@ it('a body that does not arrive in time is canceled', async () => {
   ).toBe(1)
 })
 
-it('a body whose declared length is small is read only up to the limit for small bodies', async () => {
+it('a report body whose declared length is small is read only up to the limit for small bodies', async () => {
   const request = new Request('https://api.example/leaks', {
     method: 'POST',
     body: 'x'.repeat(100_000),
@@ -26,7 +26,7 @@ it('a body whose declared length is small is read only up to the limit for small
   await expect(createIntake(1_000_000)(request, undefined, async () => 'read')).rejects.toThrow('the body is too large')
 })
 
-it('holds 1,000 small bodies that never end, and stops reading the oldest for each additional body', async () => {
+it('reads at most 1,000 small endless report bodies at a time, and stops the oldest for each additional body', async () => {
   const intake = createIntake(1_000_000)
   const stopped: unknown[] = []
   const unfinished = (at: number): Request =>
@@ -68,7 +68,7 @@ describe('large reports', () => {
   const whole = () => post('x')
   const size = async (bytes: Uint8Array) => bytes.length
 
-  /** A report that arrives in two parts. The second one is sent by `finish`. */
+  /** A report that arrives in two parts. `finish` sends the second part. */
   function halved(intake: Intake, ip: string) {
     let finish: () => void = () => undefined
     const body = new ReadableStream<Uint8Array>({
@@ -98,7 +98,7 @@ describe('large reports', () => {
     expect(refused).toEqual(['0 busy', '1 busy'])
   })
 
-  it('holds at most as many bytes as eight of the largest reports contain, and at most 1,000 reports', async () => {
+  it('reports in memory total at most the size of eight of the largest reports, and number at most 1,000', async () => {
     const intake = createIntake(1000)
     const { refused, stall } = flood(intake)
     for (let at = 0; at < 1_010; at += 1) stall(String(at), undefined, at % 2 === 0 ? 1 : 100)
@@ -106,7 +106,7 @@ describe('large reports', () => {
     expect(refused).toHaveLength(1_010 - 158)
   })
 
-  it('a flood from one address does not take the memory of others', async () => {
+  it('a flood of reports from one address leaves memory for reports from other addresses', async () => {
     const intake = createIntake(1000)
     const { refused, stall } = flood(intake)
     for (let at = 0; at < 4; at += 1) stall(`scanner ${at}`, '203.0.113.8', 1000)

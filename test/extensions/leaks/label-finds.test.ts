@@ -13,7 +13,7 @@ import { createSender } from './support.js'
 const finding = (token: string, at = 0) => ({ token, type: 't', url: `https://x.example/${at}`, source: 'commit' })
 const many = (count: number, tokenOf: (at: number) => string) => Array.from({ length: count }, (_, at) => finding(tokenOf(at), at))
 
-/** An instance that accepts tokens with slow hashes, and counts how many of them it compares at once. */
+/** An instance that accepts tokens with slow hashes, and counts how many of them it compares at the same time. */
 async function standing(options: Pick<Partial<LatchkeyOptions>, 'store' | 'deadline'> = {}) {
   let comparing = 0
   const most = { atOnce: 0, compared: 0 }
@@ -145,7 +145,7 @@ it('wrong secrets for one key do not delay a token with another key that comes a
   expect(order).toHaveLength(203)
 })
 
-it('a slow finding does not delay the ones after it', async () => {
+it('a slow finding does not delay the findings after it', async () => {
   const done: string[] = []
   const act = async ({ token }: { readonly token: string }) => {
     if (token === 'old-0') await until(() => done.length === 200)

@@ -25,7 +25,7 @@ const createTokens = (onError?: (fault: FaultReport) => unknown) => {
 
 const hash = (token: string): string => createHash('sha256').update(token).digest('base64')
 
-/** A body without an end, and how often it was read. */
+/** An endless body, and the number of times that it was read. */
 function endlessBody(): { readonly endless: ReadableStream<Uint8Array>; readonly pulls: () => number } {
   let pulls = 0
   const endless = new ReadableStream<Uint8Array>(
@@ -157,7 +157,7 @@ describe('an invalid leak report', () => {
     expect(response.status).toBe(400)
   })
 
-  it('leak reports from unknown senders are rejected, and twenty at once cause only two key fetches', async () => {
+  it('leak reports from unknown senders are rejected, and twenty concurrent reports cause only two key fetches', async () => {
     const { tokens } = createTokens()
     const sender = createSender()
     const report = leakReports(tokens, { fetch: sender.fetch })

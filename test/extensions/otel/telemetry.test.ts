@@ -146,7 +146,7 @@ describe('telemetry', () => {
     }
     expect(await countOf('latchkey.usage.dropped')).toBe(3)
     expect((await tokens.health()).usage.dropped).toBe(3)
-    // So many tokens are written at once, and come back if that fails.
+    // This many tokens are written in one batch, and become pending again if the write fails.
     await expect.poll(() => countOf('latchkey.usage.pending'), { timeout: 20_000 }).toBe(100_000)
     expect(faults.filter((where) => where === 'flush')).toHaveLength(1)
     await tokens.system.update(record.id, { expiresAt: new Date(Date.now() + 3_600_000) })
@@ -214,7 +214,7 @@ describe('telemetry', () => {
     await tokens.verify('junk')
     const refused = () => countOf('latchkey.verify.decisions', { 'latchkey.code': 'token_malformed' })
     expect(await refused()).toBe(1)
-    // The second one replaced the first, so stopping the first must not stop the second.
+    // The second registration replaced the first, so stopping the first must not stop the second.
     first.stop()
     expect(await refused()).toBe(1)
     second.stop()

@@ -53,7 +53,7 @@ describe('a misbehaving broker', () => {
       const world = await running()
       world.broker.meddle = meddle(world)
       await changeAndJudge(world, world.nodes)
-      // Once more, with everything the broker has seen by now.
+      // Repeats this with everything that the broker has seen by now.
       await changeAndJudge(world, world.nodes)
       world.broker.meddle = (message) => [{ message, afterMs: 1 }]
       await world.time.pass(12_000)

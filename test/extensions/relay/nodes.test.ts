@@ -161,7 +161,7 @@ describe('the reader', () => {
   })
 })
 
-it('a node whose wall clock is hours off follows the feed like any other', async () => {
+it('a node whose wall clock is hours off follows the feed like any other node', async () => {
   const world = createWorld()
   const nodes = [world.node({ wallMs: 7 * 3_600_000 }), world.node({ wallMs: -7 * 3_600_000 }), world.node()]
   for (const { follower } of nodes) follower.start()

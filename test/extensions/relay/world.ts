@@ -61,11 +61,11 @@ export type Node = {
   readonly store: TokenStore
   readonly follower: Follower
   readonly link: { cut: boolean }
-  /** The time at which it last read the feed from the store. */
+  /** The time at which the node last read the feed from the store. */
   lastRead(): number
   /** Stops the node immediately, without cleanup. */
   die(): void
-  /** The time at which it learned of each change. */
+  /** The time at which the node learned of each change. */
   readonly heard: number[]
   readonly faults: unknown[]
 }

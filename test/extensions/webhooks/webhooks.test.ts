@@ -76,7 +76,7 @@ describe('webhooks', () => {
     expect(JSON.parse(some.seen[0]!.body)).toMatchObject({ type: 'token.revoked', data: { tokenId: record.id } })
   })
 
-  it('webhooks sign with every listed key, so that receivers can switch secrets without a gap', async () => {
+  it('webhooks sign with every listed key, so receivers can switch secrets without a gap', async () => {
     const tokens = instance()
     const crm = await receiver()
     const before = start(tokens, crm.url)
@@ -161,7 +161,7 @@ describe('webhooks', () => {
     },
   )
 
-  it('a dead endpoint delays only itself', async () => {
+  it('a dead endpoint delays only its own events', async () => {
     const tokens = instance()
     const [dead, alive] = [await receiver(() => undefined), await receiver()]
     start(tokens, '', {
@@ -176,7 +176,7 @@ describe('webhooks', () => {
     expect(dead.seen.length).toBeLessThanOrEqual(1)
   })
 
-  it('an event that fails every attempt becomes a reported dead letter, and delivery continues with the next', async () => {
+  it('an event that fails every attempt becomes a reported dead letter, and delivery continues with the next event', async () => {
     const { tokens, told } = hearing()
     const [poison] = [await mint(tokens), await mint(tokens)]
     const crm = await receiver(({ body }, response) => response.writeHead(body.includes(poison.record.id) ? 422 : 200).end())
@@ -319,12 +319,12 @@ describe('webhooks', () => {
     const { resources: __, ...smallAfter } = after
     const data = { ...event, before: smallBefore, after: smallAfter, omitted: ['before.resources', 'after.resources'] }
     expect(verified(hooks.secretOf('crm'), updated!)).toEqual({ type: 'token.updated', timestamp: event.at, data })
-    // The audit log keeps everything.
+    // The audit log keeps all values.
     expect(before.resources.warehouse).toHaveLength(1000)
     expect(after.resources.warehouse).toHaveLength(1000)
   })
 
-  it('a webhook leaves out no more than it must to stay within 64 KiB', async () => {
+  it('a webhook leaves out no more values than necessary to stay within 64 KiB', async () => {
     const tokens = instance()
     const crm = await receiver()
     start(tokens, crm.url)
@@ -339,7 +339,7 @@ describe('webhooks', () => {
     expect(updated.after.resources.warehouse.join()).toBe(values('b').join())
   })
 
-  it.each([413, 422])('an event that the receiver refuses with %i holds up later events for three quick attempts only', async (status) => {
+  it.each([413, 422])('an event that the receiver refuses with %i delays later events for only three quick attempts', async (status) => {
     const { tokens, told } = hearing()
     const [poison] = [await mint(tokens), await mint(tokens)]
     const crm = await receiver(({ body }, response) => response.writeHead(body.includes(poison.record.id) ? status : 200).end())
@@ -373,7 +373,7 @@ describe('webhooks', () => {
   })
 
   it.each([400, 403, 404, 409])(
-    'an event that the receiver refuses with %i right after another was delivered holds up later events for five attempts only',
+    'an event that the receiver refuses with %i right after another was delivered delays later events for only five attempts',
     async (status) => {
       const { tokens, told } = hearing()
       const [, poison] = [await mint(tokens), await mint(tokens), await mint(tokens)]
@@ -387,7 +387,7 @@ describe('webhooks', () => {
     },
   )
 
-  it('when a receiver begins to refuse every event with 400, one becomes a dead letter early, and the next gets every attempt', async () => {
+  it('when a receiver begins to refuse every event with 400, one event becomes a dead letter early, and the next gets every attempt', async () => {
     const { tokens, told } = hearing()
     for (let at = 0; at < 3; at += 1) await mint(tokens)
     const crm = await receiver((_, response, at) => response.writeHead(at === 1 ? 200 : 400).end())

@@ -90,7 +90,7 @@ const OVERRIDES = [
   'Proxy-Authorization: Bearer {reader}',
 ] as const
 
-/** Without a valid token no guarded handler runs, whatever the target looks like and whatever the headers claim. */
+/** Without a valid token, no guarded handler runs, whatever the target and the headers are. */
 export const aroundVectors: readonly Vector[] = [
   ...each(PATHS, (path) => get(path), closed, 'no token, '),
   ...each(PATHS, (path) => get(path, bearer('revoked')), closed, 'a revoked token, '),

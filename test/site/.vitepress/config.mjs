@@ -4,7 +4,7 @@ import { defineConfig } from 'vitepress'
 // Written by ../build.ts: the navigation with titles.
 const { nav, sidebar } = JSON.parse(readFileSync(new URL('../pages/navigation.json', import.meta.url), 'utf8'))
 
-/** Slugs as on GitHub, so that the same links work in both places. */
+/** Slugs as on GitHub, so the same links work on GitHub and on the site. */
 const slugify = (heading) =>
   heading
     .toLowerCase()

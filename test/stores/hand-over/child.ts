@@ -9,8 +9,8 @@ import type { TokenStore } from '../../../src/store/port.js'
 import { event, token } from '../sql/samples.js'
 import { type CuttingProxy, cuttingProxy } from './cutting-proxy.js'
 
-// Only the stores and their drivers listen for errors in this process. A connection is ended again and again as it passes from one call to
-// the next.
+// Only the stores and their drivers listen for errors in this process. A connection is ended repeatedly as it passes from one call to the
+// next.
 const [, , kind = '', url = '', name = ''] = process.argv
 const ROUNDS = 60
 
@@ -52,7 +52,7 @@ const stop = await store.subscribe?.(() => {})
 const known = token()
 while (!(await tried(() => store.commit({ inserts: [known], events: [event()] }))));
 for (let round = 0; round < ROUNDS; round += 1) {
-  // Several calls wait for the one connection; each cut hits a different answer.
+  // Several calls wait for the one connection; each cut hits a different response.
   const work = Array.from({ length: 8 }, (_, index) =>
     tried(() => (index % 2 === 0 ? store.find([known.id]) : store.commit({ inserts: [token()], events: [event()] }))),
   )

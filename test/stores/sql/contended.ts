@@ -13,7 +13,7 @@ const chance = (): (() => boolean) => {
   }
 }
 
-/** A pool that counts its refusals, which lets a test show that it did refuse. */
+/** A pool that counts its refusals, so a test can check that there were some. */
 export type Contended<Pool> = { readonly pool: Pool; refusals(): number }
 
 type Query = { readonly text: string }
@@ -93,7 +93,7 @@ export const contendedMysql = (pool: MysqlPool): Contended<MysqlPool> => {
   }
   const getConnection: MysqlPool['getConnection'] = (answer) =>
     pool.getConnection((error, connection) => {
-      // On an error there is no connection, whatever its type says.
+      // After an error there is no connection, although the type says otherwise.
       const given = error ? connection : ((wrapped.get(connection) ?? wrap(connection)) as typeof connection)
       answer(error, given)
     })

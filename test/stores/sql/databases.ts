@@ -6,11 +6,11 @@ import { Client } from 'pg'
 
 const unique = (): string => `latchkey_test_${process.pid}_${Math.random().toString(36).slice(2, 10)}`
 
-/** A place for tables that no other test uses, and how to remove it. */
+/** A schema, database or folder that no other test uses, and a function that removes it. */
 export type OwnPlace = {
   readonly url: string
   readonly schema: string
-  /** Runs SQL there, bypassing the store. */
+  /** Runs SQL in it, bypassing the store. */
   query(text: string): Promise<readonly Record<string, unknown>[]>
   remove(): Promise<void>
 }

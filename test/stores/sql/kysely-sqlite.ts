@@ -3,7 +3,7 @@ import type { SyncDatabase } from '../../../adapters/stores/sql/dialects/sqlite-
 
 /**
  * A Kysely dialect over libsql that hides its driver, because the store refuses Kysely over libsql on a file. Tests can use it: libsql is
- * on every machine, and nothing locks the files of these tests.
+ * installed on every machine, and nothing locks the files of these tests.
  */
 export const fileDialect = (database: unknown): SqliteDialect => {
   const { prepare, close } = database as SyncDatabase

@@ -10,7 +10,7 @@ import { ownDatabase, ownFolder, ownSchema } from './databases.js'
 /** A store, and direct SQL access to its database. */
 export type OwnStore = { readonly store: TokenStore; query(text: string): Promise<readonly Record<string, unknown>[]> }
 
-/** A kind of SQL store, or why it is skipped. Everything that `open` opens is closed when the test ends. */
+/** A kind of SQL store, or the reason why it is skipped. Everything that `open` opens is closed when the test ends. */
 export type SqlKind = { readonly kind: string; readonly skip: string | undefined; open(): Promise<OwnStore> }
 
 const kept = (store: TokenStore): TokenStore => {

@@ -9,9 +9,9 @@ import { event, token } from './samples.js'
 export type ServerSubject = {
   /** An empty schema or database, which the case removes. */
   place(): Promise<OwnPlace>
-  /** A store in it, opened with a connection string. */
+  /** A store in that schema or database, opened with a connection string. */
   open(place: OwnPlace): TokenStore
-  /** The printed SQL that sets it up. */
+  /** The printed SQL that sets up the store. */
   printed(place: OwnPlace): Promise<string>
   /**
    * A user with a login and no rights, a store that connects as that user, and how to remove the user. The name replaces `latchkey_app` in

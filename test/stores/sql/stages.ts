@@ -32,7 +32,7 @@ export const mysqlTransactions =
     return { transaction, commit: end('commit'), rollback: end('rollback') }
   }
 
-/** The subject of the contract: stores over one place, whose feed can be trimmed. */
+/** The subject of the contract: stores on the same data, whose feed can be trimmed. */
 export const stageOver = (place: OwnPlace, open: () => StoreSubject['store'], beginTransaction: Begin): StoreSubject => ({
   store: open(),
   second: open(),

@@ -18,7 +18,7 @@ export type TransactionSubject = {
   begin(): Promise<Begun>
   /** The same connection without a transaction. */
   idle(): Promise<Begun>
-  /** Whether others can write while the transaction is open. */
+  /** Whether other connections can write while the transaction is open. */
   readonly others: boolean
   /** Whether the store has no connection except the transaction's. */
   readonly shared?: boolean
@@ -155,7 +155,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     }
   })
 
-  it('a committed token is soon verified from memory on the node that created it, whichever node placed its event', {
+  it('a committed token is soon verified from memory on the node that created it, whichever node gave its event a position', {
     timeout: 20_000,
   }, async () => {
     const other = await node()
@@ -167,7 +167,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
       })
       const store = interceptStore(subject.open(), async ({ method, args }, proceed) => {
         const begins = method === 'changes' && args[0] === undefined
-        // Events placed before this node follows the feed are on none of its pages.
+        // Events that got positions before this node followed the feed are on none of its pages.
         if (begins && placing === 'here') await isPlaced
         const answer = await proceed()
         if (begins) follows = true
@@ -227,7 +227,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     expect((await tokens.system.list()).items.map(({ id }) => id)).toEqual([ids[1]])
   })
 
-  it('concurrent creations in one transaction each succeed or fail by themselves', { timeout: 120_000 }, async () => {
+  it('concurrent creations in one transaction succeed or fail independently', { timeout: 120_000 }, async () => {
     const tokens = await node({ maxTokens: { perOwner: 2 } })
     await within(async (transaction) => {
       const input = { ...INPUT, ownerId: 'ann' }
@@ -252,7 +252,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     expect((await followed(two)).map(({ action }) => action)).toEqual(['token.created', 'token.created', 'token.revoked', 'tokens.revoked'])
   })
 
-  it('places the events of a transaction once, on any of many nodes, and reports them there', { timeout: 120_000 }, async () => {
+  it('the events of a transaction get positions once, on any of many nodes, and are reported there', { timeout: 120_000 }, async () => {
     const told: string[] = []
     const nodes = await Promise.all(Array.from({ length: 4 }, () => node({ onEvent: ({ id }) => told.push(id) })))
     const store = subject.open()
@@ -260,7 +260,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     await store.migrate?.()
     await within(async (transaction) => {
       for (const tokens of nodes) await tokens.system.create(INPUT, { transaction })
-      // More events than are placed in one step.
+      // More events than get positions in one step.
       const rows = Array.from({ length: PLACED_AT_ONCE }, () => token({ prefix }))
       const created = rows.map(({ id }) => event({ prefix, tokenId: id }))
       expect(await store.commitIn?.(transaction, { inserts: rows, events: created })).toEqual({ ok: true })
@@ -276,7 +276,9 @@ export const transactionCases = (subject: TransactionSubject): void => {
     expect(told.toSorted()).toEqual(events.map(({ id }) => id).toSorted())
   })
 
-  it('reports the events that a bulk revocation places before its own, whatever causes the revocation', { timeout: 120_000 }, async () => {
+  it('reports the events to which a bulk revocation gives positions before its own, whatever causes the revocation', {
+    timeout: 120_000,
+  }, async () => {
     const told: string[] = []
     let commit: (() => Promise<unknown>) | undefined
     const store = interceptStore(subject.open(), async ({ method }, proceed) => {
@@ -303,7 +305,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     }
   })
 
-  it('lets a consumer on another node place the events of a node that died after the commit', { timeout: 120_000 }, async () => {
+  it('a consumer on another node gives positions to the events of a node that died after the commit', { timeout: 120_000 }, async () => {
     const died = await node({ usage: false })
     const alive = await node()
     await within(async (transaction) => {
@@ -389,7 +391,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
 /** When the host's transaction is committed: before a bulk revocation locks the feed, or after it. */
 export type Moment = 'before' | 'after'
 
-/** Returns whether a statement of a bulk revocation, which revokes tokens, comes at this moment. */
+/** Returns a function that tells whether a statement of a bulk revocation revokes tokens at this moment. */
 export const watchBulk = (moment: Moment, revokes: RegExp): ((statement: string) => boolean) => {
   let locked = false
   return (statement) => {
@@ -399,7 +401,7 @@ export const watchBulk = (moment: Moment, revokes: RegExp): ((statement: string)
   }
 }
 
-/** Declares what becomes of a token whose transaction is committed while a bulk revocation is under way. `open` runs `then` at that moment. */
+/** Declares what happens to a token whose transaction is committed during a bulk revocation. `open` runs `then` at that moment. */
 export const committedWithinBulk = (
   open: (moment: Moment, then: () => Promise<unknown>) => TokenStore,
   begin: () => Promise<Begun>,
@@ -407,7 +409,7 @@ export const committedWithinBulk = (
   it.each([
     ['before', 0],
     ['after', 0],
-    // More than are revoked in one step.
+    // More tokens than are revoked in one step.
     ['before', 1_000],
     ['after', 1_000],
   ] as const)(

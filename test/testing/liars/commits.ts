@@ -16,7 +16,7 @@ function countsOf(tokens: readonly StoredToken[]): ReadonlyMap<string | undefine
   return counts
 }
 
-/** Counts the tokens for the first cap of a change, and says whether one more would exceed it. */
+/** Counts the tokens for the first cap of a change, and says whether one more token would exceed the cap. */
 async function isFull(store: TokenStore, { caps: [cap] = [] }: Pick<Change, 'caps'>): Promise<boolean> {
   if (cap === undefined) return false
   return (await store.list({ prefix: cap.prefix, now: cap.now, limit: 1000 })).length >= cap.max

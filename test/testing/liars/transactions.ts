@@ -7,7 +7,7 @@ import type { Liar } from './liar.js'
 type Sabotage = {
   /** Writes immediately, even if the transaction is rolled back. */
   readonly atOnce?: true
-  /** Forgets which events were placed. */
+  /** Forgets which events already have positions. */
   readonly placesAgain?: true
   /** Counts only committed tokens. */
   readonly countsCommitted?: true
