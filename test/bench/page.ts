@@ -9,10 +9,10 @@ export type Measured = { readonly name: string; readonly result: Dated }
 const TERMS = [
   '- **Warm verification**: a verification of a token whose record is in the cache. A **miss** is a verification that has to read the store.',
   '- **As adapters call it**: latchkey decides about the token and counts the use, but does not create the promise that `await tokens.verify()` returns.',
-  '- **Hand-written floor**: a minimal correct verification. It checks the form of the token, computes one hash, compares the checksum and the digest, finds the record in a `Map`, and checks its status.',
+  '- **Hand-written minimum**: a minimal correct verification. It checks the form of the token, computes one hash, compares the checksum and the digest, finds the record in a `Map`, and checks its status.',
   '- **Textbook code**: a typical verification with a regular expression, `createHash` and `timingSafeEqual`.',
   '- **Bare**: the same server without a guard. **CPU added** is the CPU time of a request minus the CPU time of a request to the bare server.',
-  '- **Hand-written optimum**: a guard that runs the hand-written floor and sets one property of the request.',
+  '- **Hand-written optimum**: a guard that runs the hand-written minimum and sets one property of the request.',
   '- **A guard with the same duties**: a guard that is hand-written for one application. Like latchkey, it checks how old its data is, stores the principal with the request, checks the scope, and counts the use by route.',
 ]
 

@@ -6,7 +6,7 @@ import { type Measured, measurePaired } from './paired.js'
 
 const SCOPES = { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' }
 
-/** Warm verification in memory compared with the hand-written floor, in CPU time. */
+/** Warm verification in memory compared with the hand-written minimum, in CPU time. */
 export async function benchVerify(options: { tokens: number; rounds: number; count: number; pepper?: string }): Promise<Measured[]> {
   const store = memoryStore()
   const common = { prefix: 'acme_live', store, scopes: SCOPES, ...(options.pepper !== undefined && { pepper: options.pepper }) }
@@ -45,7 +45,7 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
   try {
     return await measurePaired(
       [
-        { name: 'hand-written floor', run: each(() => must(floorVerify(records, 'acme_live', pick(), digestOf))) },
+        { name: 'hand-written minimum', run: each(() => must(floorVerify(records, 'acme_live', pick(), digestOf))) },
         {
           name: 'latchkey, as adapters call it (decide and count)',
           run: each(() => {
