@@ -42,12 +42,12 @@ install_packages() {
 
 need_program() {
   program "$1" >/dev/null || install_packages "$2" || {
-    echo "$1 is not installed and could not be: install $2, or set the test URL of a running server" >&2
+    echo "$1 is not installed, and installing it failed: install $2, or set the test URL of a running server" >&2
     return 1
   }
 }
 
-# Runs a server in the background, under its own user if we are root, and remembers its pid.
+# Runs a server in the background, as its own user if this process is root, and records its PID.
 launch() {
   local user=$1 log=$2
   shift 2
@@ -114,7 +114,7 @@ start_nats() {
 find_or_start() {
   local name=$1 waited
   if [ "${LATCHKEY_CI_OWN_SERVICES:-}" != 1 ] && answers "$name"; then
-    echo "$name: using the server that is there"
+    echo "$name: using the running server"
     return 0
   fi
   if ! "start_$name"; then
@@ -123,26 +123,26 @@ find_or_start() {
   fi
   for waited in $(seq 60); do
     if answers "$name"; then
-      echo "$name: started one for this run"
+      echo "$name: started a server for this run"
       return 0
     fi
     sleep 1
   done
-  echo "$name: started, but did not answer within $waited tries" >&2
+  echo "$name: started, but did not respond within $waited tries" >&2
   tail -n 30 "$services_folder/$name.log" >&2
   return 1
 }
 
-# The browser that the page is tested in. It is only installed here; the tests start it.
+# The browser in which the page is tested. It is only installed here; the tests start it.
 need_browser() {
   local name
   for name in chromium-headless-shell chromium chromium-browser google-chrome-stable google-chrome; do
     if [ -x "/usr/bin/$name" ]; then return 0; fi
   done
   if [ -n "${LATCHKEY_TEST_CHROMIUM:-}" ] && [ -x "$LATCHKEY_TEST_CHROMIUM" ]; then return 0; fi
-  # The one without windows of its own is quicker, but not every distribution has it.
+  # The build without windows is faster, but not every distribution has it.
   install_packages chromium-headless-shell || install_packages chromium || {
-    echo "Chromium is not installed and could not be: install it, or set LATCHKEY_TEST_CHROMIUM" >&2
+    echo "Chromium is not installed, and installing it failed: install it, or set LATCHKEY_TEST_CHROMIUM" >&2
     return 1
   }
 }
@@ -155,7 +155,7 @@ need_promtool() {
     apt-get download -qq prometheus >/dev/null 2>&1 || { apt-get update -qq >/dev/null && apt-get download -qq prometheus >/dev/null; } || exit 1
     dpkg -x prometheus_*.deb prometheus
   ) || {
-    echo "promtool is not installed and could not be: install prometheus, or set LATCHKEY_TEST_PROMTOOL" >&2
+    echo "promtool is not installed, and installing it failed: install prometheus, or set LATCHKEY_TEST_PROMTOOL" >&2
     return 1
   }
   export LATCHKEY_TEST_PROMTOOL=$services_folder/prometheus/usr/bin/promtool

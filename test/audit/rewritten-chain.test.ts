@@ -82,21 +82,21 @@ const forgeries: { readonly [what: string]: { message: RegExp; seals?: number; f
     message: /^seal 1 of the audit log was replaced .*: see verifyAudit\(\)$/,
     forge: ({ events, stored }) => resealed(rewritten(events), stored),
   },
-  'its newest seal was replaced, and another one follows': {
+  'its newest seal was replaced, and another seal follows': {
     message: /^seal 1 of the audit log was replaced .*: see verifyAudit\(\)$/,
     forge: ({ events, stored }) => {
       const seals = resealed(rewritten(events), stored)
       return [...seals, sealOver(seals.at(-1), rewritten(events).slice(2))]
     },
   },
-  'a seal follows that continues another history, so that its own can be replaced later': {
+  "a seal follows that continues another history, so the node's seal can be replaced later": {
     message: /^seal 2 of the audit log does not continue seal 1.*: see verifyAudit\(\)$/,
     forge: ({ events, stored }) => {
       const seals = resealed(rewritten(events), stored)
       return [...stored.flatMap((each) => openSeal(each) ?? []), sealOver(seals.at(-1), rewritten(events).slice(2))]
     },
   },
-  'a seal between its own and the newest one was removed': {
+  "a seal between the node's own seal and the newest seal was removed": {
     message: /^seal 2 of the audit log is missing.*: see verifyAudit\(\)$/,
     forge: ({ events, stored }) => {
       const [first] = stored.flatMap((each) => openSeal(each) ?? [])

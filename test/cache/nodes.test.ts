@@ -71,7 +71,7 @@ describe('a feed that cannot be read', () => {
   for (const [how, fault] of Object.entries({
     hangs: { do: 'hang' } as const,
     fails: { do: 'fail', error: new Error('down') } as const,
-    'throws at once': { do: 'fail', error: undefined, how: 'throw' } as const,
+    'throws immediately': { do: 'fail', error: undefined, how: 'throw' } as const,
     'returns nonsense': { do: 'answer', value: { cursor: 5 } } as const,
     'returns an invalid page': {
       do: 'answer',
@@ -164,7 +164,7 @@ describe('a wake-up channel', () => {
   for (const [how, fault] of Object.entries({
     'never opens': { do: 'hang' } as const,
     fails: { do: 'fail', error: 'route' } as const,
-    'throws at once': { do: 'fail', error: new Error('no'), how: 'throw' } as const,
+    'throws immediately': { do: 'fail', error: new Error('no'), how: 'throw' } as const,
     'returns nothing': { do: 'drop' } as const,
   })) {
     it(`applies a revocation within the bound even if the wake-up channel ${how}`, async () => {

@@ -89,7 +89,7 @@ describe('verifications that wait for a read', () => {
 
   it.each([
     { late: DEADLINE_MS, what: 'however late it arrives' },
-    { late: DEADLINE_MS / 2, what: 'even within its own time after everybody has stopped waiting' },
+    { late: DEADLINE_MS / 2, what: 'even if it arrives before its own timeout, after all callers have stopped waiting' },
   ])('never caches a record that was read before a change, $what', async ({ late: lateMs }) => {
     const store = heldStore(memoryStore())
     const tokens = instance({ store, cache: { maxStaleness: 60 }, deadline: DEADLINE_MS / 1000, usage: false })

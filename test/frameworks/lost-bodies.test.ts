@@ -67,8 +67,8 @@ function onKoaAfter(body: unknown): (tokens: Latchkey) => RequestListener {
 /** Setups in which the sent body does not reach latchkey. */
 const LOSING: readonly [name: string, listener: (tokens: Latchkey) => RequestListener][] = [
   ['Express 4: a reader', behind(express4, reads)],
-  ['Express 4: a reader, then a parser of forms', behind(express4, reads, express4.urlencoded({ extended: false }))],
-  ['Express 4: a parser of forms, then a reader', behind(express4, express4.urlencoded({ extended: false }), reads)],
+  ['Express 4: a reader, then a form parser', behind(express4, reads, express4.urlencoded({ extended: false }))],
+  ['Express 4: a form parser, then a reader', behind(express4, express4.urlencoded({ extended: false }), reads)],
   ['Express 4: a parser of another type, then a reader', behind(express4, express4.json({ type: 'application/vnd.acme+json' }), reads)],
   ['Express 4: a parser that failed', behind(express4, swallows(express4.json({ limit: 4 })))],
   ['Express 5: a parser that failed', behind(express5, swallows(express5.json({ limit: 4 })))],
@@ -149,8 +149,8 @@ describe('a request without a body', () => {
   it.each<[name: string, listener: (tokens: Latchkey) => RequestListener]>([
     ['behind no parser', behind(express5)],
     ['behind a reader', behind(express5, reads)],
-    ['behind a parser of JSON', behind(express5, express5.json())],
-    ['behind parsers of Express 4', behind(express4, express4.json(), express4.urlencoded({ extended: false }))],
+    ['behind a JSON parser', behind(express5, express5.json())],
+    ['behind Express 4 parsers', behind(express4, express4.json(), express4.urlencoded({ extended: false }))],
     ['behind a reader on Koa', onKoaAfter({})],
   ])('a request without a body is accepted: %s', async (_name, listener) => {
     const tokens = instance()

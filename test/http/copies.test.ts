@@ -105,7 +105,7 @@ describe('two copies of the package in one process', () => {
       ],
     ],
     ['a path with line breaks', [{ file: 'a\nb' }]],
-    ['very many entries', Array.from({ length: 1000 }, () => ({ file: 'x'.repeat(10_000) }))],
+    ['a huge number of entries', Array.from({ length: 1000 }, () => ({ file: 'x'.repeat(10_000) }))],
   ])('the warning about copies stays short and on one line with forged globals: %s', async (_what, value) => {
     const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     Reflect.set(globalThis, COPIES, value)

@@ -236,7 +236,7 @@ it('many concurrent guesses do not delay first uses from other addresses', async
 
 const floods = {
   'one token from one network': (at: number) => [`k-1-guess${at}`, `2001:db8:0:${at.toString(16)}::1`],
-  'one token from everywhere': (at: number) => [`k-1-guess${at}`, `2001:db8:${at.toString(16)}::1`],
+  'one token from many addresses': (at: number) => [`k-1-guess${at}`, `2001:db8:${at.toString(16)}::1`],
   'many tokens from one IPv6 network': (at: number) => [`k-${10 + at}-guess`, `2001:db8:0:${at.toString(16)}::1`],
   'many tokens from one IPv4 network': (at: number) => [`k-${10 + at}-guess`, `192.0.2.${at}`],
 } as const

@@ -14,7 +14,7 @@ import { codeOf, instance, mint, refusal, verdict } from './harness.js'
 
 /** A store, and a function that damages the row of a token in it. */
 type Subject = { readonly store: TokenStore; readonly damage: (id: string) => unknown; readonly fields: readonly string[] }
-type Kind = 'sqlite, no JSON' | 'sqlite, no list' | 'sqlite, no instant' | 'redis' | 'a store of the host'
+type Kind = 'sqlite, no JSON' | 'sqlite, no list' | 'sqlite, no instant' | 'redis' | 'a custom store'
 
 async function sqlite(assignment: string, field: string): Promise<Subject> {
   const folder = await ownFolder()
@@ -51,7 +51,7 @@ async function subjectOf(kind: Kind, skip: (why?: string) => never): Promise<Sub
   if (kind === 'sqlite, no JSON') return await sqlite(`scopes = '["stock:'`, 'scopes')
   if (kind === 'sqlite, no list') return await sqlite(`scopes = '5'`, 'scopes')
   if (kind === 'sqlite, no instant') return await sqlite(`created_at = 'soon'`, 'createdAt')
-  if (kind === 'a store of the host') return ownStore()
+  if (kind === 'a custom store') return ownStore()
   const { url, skip: why } = await service('redis')
   return url === undefined ? skip(why) : await redis(url)
 }
@@ -60,7 +60,7 @@ async function codeOfCall(call: Promise<unknown>): Promise<string> {
   return await call.then(() => 'done', codeOf)
 }
 
-const KINDS = ['sqlite, no JSON', 'sqlite, no list', 'sqlite, no instant', 'redis', 'a store of the host'] as const
+const KINDS = ['sqlite, no JSON', 'sqlite, no list', 'sqlite, no instant', 'redis', 'a custom store'] as const
 
 describe.each(KINDS)('a damaged token on %s', (kind) => {
   /** Five tokens, of which the second, third and last are damaged. */

@@ -174,7 +174,7 @@ describe('a failing owner callback', () => {
       { scopes: ['stock:read'], resources: { warehouse: 'w1' } },
     ].map((value): readonly [string, () => unknown] => [`answers ${show(value)}`, () => value]),
     [
-      'answers a list that throws when it is read',
+      'returns a list that throws when it is read',
       () =>
         new Proxy(
           { scopes: ['stock:read'] },

@@ -22,7 +22,7 @@ const ACTORS: readonly { readonly who: string; readonly actor: Actor; readonly s
     sees: ['the user’s own token', 'another user’s token in the tenant', 'the administrator’s token in the tenant'],
   },
   {
-    who: 'a partner of two',
+    who: 'a partner with two tenants',
     actor: partner,
     sees: [
       'the user’s own token',

@@ -49,7 +49,7 @@ describe('compileCatalogue() rejects invalid options and names the entry', () =>
     ['a sparse group', { scopes, groups: { staff: new Array(1) } }, 'groups.staff.0'],
     ['a list of implications', { scopes, implies: [] }, 'implies'],
     [
-      'an unknown scope that implies',
+      'an implication by an unknown scope',
       { scopes, implies: { 'inventory:wriet': ['inventory:read'] } },
       'implies.inventory:wriet',
       /did you mean "inventory:write"/,

@@ -41,7 +41,7 @@ describe('instants', () => {
     ['the number one', 1, /looks like seconds/],
     ['a Date made of seconds', new Date(1_900_000_000), /looks like seconds/],
     ['microseconds', 1_900_000_000_000_000, /beyond the year 9999/],
-    ['one past the year 9999', MAX_INSTANT + 1, /beyond the year 9999/],
+    ['one millisecond past the year 9999', MAX_INSTANT + 1, /beyond the year 9999/],
     ['a bigint', 1_900_000_000_000n],
     ['digits in a string', '1900000000000', /ISO 8601/],
     ['nothing', undefined],

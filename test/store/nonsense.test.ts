@@ -15,8 +15,8 @@ describe('a custom store that returns invalid data', () => {
   it.each([
     ['null', null],
     ['an empty object', {}],
-    ['one whose instant is a string', { nodeId: 'x', cursor: 'y', expiresAt: 'later' }],
-    ['one without an ID', { cursor: 'y', expiresAt: 1 }],
+    ['an object whose instant is a string', { nodeId: 'x', cursor: 'y', expiresAt: 'later' }],
+    ['an object without an ID', { cursor: 'y', expiresAt: 1 }],
   ])('prune() fails with store_unavailable if a lease is %s', async (_, lease) => {
     const { tokens, errors } = over({ leases: () => [lease] })
     const pruning = tokens.system.prune({ before: new Date(Date.now() - 1000) })

@@ -56,8 +56,8 @@ describe('a faulty random source', () => {
   const [digester] = createDigesters([])
   const broken: [string, unknown][] = [
     ['returns zeros', (size: number) => new Uint8Array(size)],
-    ['returns one byte over and over', (size: number) => new Uint8Array(size).fill(7)],
-    ['returns only bytes that are drawn again', (size: number) => Uint8Array.from({ length: size }, (_, at) => 248 + (at % 8))],
+    ['returns the same byte repeatedly', (size: number) => new Uint8Array(size).fill(7)],
+    ['returns only bytes that must be redrawn', (size: number) => Uint8Array.from({ length: size }, (_, at) => 248 + (at % 8))],
     ['returns too few bytes', (size: number) => platformRandom(size - 1)],
     ['returns too many bytes', (size: number) => platformRandom(size + 1)],
     ['returns no bytes', () => new Uint8Array(0)],

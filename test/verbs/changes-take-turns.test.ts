@@ -185,7 +185,11 @@ it.each([
   ['an actor in a tenant, alone and with another', 3, (tokens, at) => [tokens.as(at % 2 ? actsIn('a') : actsIn('a', 'b')), 'a'] as const],
   ['a tenant in many sets', 3, (tokens, at) => [tokens.as({ ...actsIn('a', `t${at}`), id: `eve ${at}` }), 'a'] as const],
   ['an actor in one tenant', 2, (tokens) => [tokens.as(actsIn('a')), 'a'] as const],
-  ['an actor in one tenant named again and again', 2, (tokens, at) => [tokens.as(actsIn(...Array(1 + (at % 5)).fill('a'))), 'a'] as const],
+  [
+    'an actor in one tenant that is listed repeatedly',
+    2,
+    (tokens, at) => [tokens.as(actsIn(...Array(1 + (at % 5)).fill('a'))), 'a'] as const,
+  ],
   ['the application in two tenants', 3, (tokens, at) => [tokens.system, `eve${at % 2}`] as const],
   ['the application in one tenant', 2, (tokens) => [tokens.system, 'a'] as const],
 ] as readonly (readonly [string, number, (tokens: Latchkey<Scope>, at: number) => readonly [TokenHandle<Scope>, string]])[])(

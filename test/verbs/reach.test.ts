@@ -11,7 +11,7 @@ type Stopper = ReturnType<typeof instance>
 
 describe('a deactivation', () => {
   it.each([
-    ['its own user', OWN, [OWN, ADMIN, PARTNER, ROOT], []],
+    ["the token's own user", OWN, [OWN, ADMIN, PARTNER, ROOT], []],
     ['an administrator of the tenant', ADMIN, [ADMIN, PARTNER, ROOT], [OWN]],
     ['a superadmin', ROOT, [ROOT], [OWN, ADMIN, PARTNER]],
   ] as const)('lets only actors with at least the same reach lift a deactivation by %s', async (_who, stopper, lifters, others) => {
@@ -20,7 +20,7 @@ describe('a deactivation', () => {
     for (const lifter of lifters) {
       await tokens.as(stopper).deactivate(record.id)
       for (const other of others) expect(await refusal(tokens.as(other).activate(record.id))).toBe('grant_denied actor')
-      // Activation also requires the permission to create the token, which its own user has as the owner.
+      // Activation also requires the permission to create the token, which the token's own user has as the owner.
       expect((await tokens.as(lifter).activate(record.id)).status).toBe('active')
     }
   })

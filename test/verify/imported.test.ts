@@ -210,7 +210,7 @@ describe('proofs of imported credentials', () => {
     ['its own record', {}, true],
     ['a record of another ID', { id: 'B'.repeat(16) }, false],
     ['a record of another format', { importedFrom: 'plain' }, false],
-    ['a token that was made here', { importedFrom: undefined }, false],
+    ['a token that latchkey created', { importedFrom: undefined }, false],
     ['a record with another digest', { hasDigest: () => false }, false],
     ['a slow hash with the mark of its import', { importedHash: 'h', importedMark: keys.markOf('sha256', 'row', 'h') }, true],
     ['a slow hash without a mark', { importedHash: 'h' }, false],

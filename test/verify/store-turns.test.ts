@@ -224,8 +224,8 @@ it('a new call does not overtake calls that wait for the event loop', async () =
 const tenants = (...group: string[]) => group
 
 it.each([
-  ['an actor in one tenant after the other', 12, (at: number) => ({ id: 'eve', group: [`t${at % 2}`] })],
-  ['an actor in very many tenants', 12, (at: number) => ({ id: 'eve', group: [`t${at}`] })],
+  ['an actor that alternates between two tenants', 12, (at: number) => ({ id: 'eve', group: [`t${at % 2}`] })],
+  ['an actor in many tenants', 12, (at: number) => ({ id: 'eve', group: [`t${at}`] })],
   ['an actor in overlapping sets of tenants', 12, (at: number) => ({ id: 'eve', group: at % 2 ? ['a'] : ['a', 'b'] })],
   ['actors of a tenant that occurs in many sets', 12, (at: number) => ({ id: `eve ${at}`, group: ['a', `t${at}`] })],
   ['an actor and tokens of its tenant', 12, (at: number) => ({ id: at % 2 ? 'eve' : `token:${at}`, group: at % 3 ? ['a'] : ['a', 'b'] })],

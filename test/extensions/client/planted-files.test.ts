@@ -36,7 +36,7 @@ describe.skipIf(process.platform === 'win32')('files that an attacker planted in
   it.each([
     ['a pipe', plantPipe],
     ['a link to a device', (place: string) => symlink('/dev/zero', place)],
-    ['a link to nothing', (place: string) => symlink(join(folder, 'nothing'), place)],
+    ['a dangling link', (place: string) => symlink(join(folder, 'nothing'), place)],
     ['a link to itself', (place: string) => symlink(place, place)],
     ['a huge file', plantHuge],
   ])('%s in place of the lock is removed, and the lock is taken', async (_, plant) => {
