@@ -116,7 +116,7 @@ describe('idle consumers', () => {
     expect(reader.node.saves - saves).toBeLessThan(7 * NAMES.length + 10)
   })
 
-  it('idle consumers receive an event from the same node immediately, and one from another node within a second', async () => {
+  it('idle consumers receive an event from the same node immediately, and an event from another node within a second', async () => {
     const { reader, waiting } = await readerAndWaiting()
     await quiet()
     await mint(reader.tokens)

@@ -92,7 +92,7 @@ it('while usage cannot be written, uses with wrong secrets leave room for uses b
   expect(usesOf(counts, 'victim')).toBe(1)
 })
 
-it('while usage can be written, no use of a tenant with very many tokens is lost between two flushes', async () => {
+it('while usage can be written, no use of a tenant with a huge number of tokens is lost between two flushes', async () => {
   const { recorder, counts } = world()
   for (let at = 0; at < 60_000; at += 1) {
     recorder.count(entryOf({ id: `many-${at}`, tenantId: 'busy' }), Date.now(), 'GET /x', 'allowed', '', undefined)

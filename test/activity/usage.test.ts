@@ -246,7 +246,7 @@ describe('usage', () => {
     expect((await tokens.system.usage(record.id, { to: eleven })).total).toBe(1)
   })
 
-  it('a record shows the last use even before that use is written, and never an older one', async () => {
+  it('a record shows the last use even before that use is written, and never an older use', async () => {
     let now = Date.now()
     const store = faultyStore(memoryStore(), { recordUsage: { do: 'fail', error: new Error('down') } })
     const tokens = instance({ store, clock: () => now, usage: { flushEvery: 0.01 } })

@@ -26,7 +26,7 @@ const EVENT: StoredEvent = {
 const PERSONAL = ['actorId', 'ownerId', 'createdBy', 'ip', 'reason', 'before.name', 'before.ownerId', 'after.name', 'after.metadata']
 
 describe('the digest of an event', () => {
-  it('the digest of an event never changes, because later releases must verify what earlier ones sealed', () => {
+  it('the digest of an event never changes, because later releases must verify what earlier releases sealed', () => {
     expect(eventDigest(EVENT)).toBe('800dc970af278b9b77734eb8d6ae55c4c095a22ca5eca7b292cdc96629a95f2a')
   })
 

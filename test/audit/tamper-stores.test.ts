@@ -11,7 +11,7 @@ import { prunedAndErased } from './pruned-and-erased.js'
 
 type Row = Readonly<Record<string, unknown>>
 
-/** A database that others can write to directly, bypassing latchkey's store. */
+/** A database that other programs can write to directly, bypassing latchkey's store. */
 type Place = {
   readonly store: TokenStore
   readonly quote: '"' | '`'

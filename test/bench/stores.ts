@@ -1,6 +1,6 @@
 /**
  * How stores behave as the number of tokens grows: `npm run bench:stores`, or `npm run bench:stores -- --stores sqlite,postgres --rows
- * 1000,1000000`. With `--bulk`, measures the revocation of 100,000 tokens at once instead.
+ * 1000,1000000`. With `--bulk`, measures one revocation of 100,000 tokens instead.
  *
  * Times are wall time on one machine that also runs the servers. Ratios are more reliable than the times next to them.
  */

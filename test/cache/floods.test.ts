@@ -96,7 +96,7 @@ describe('a flood of tokens that do not exist', () => {
 })
 
 describe('an ID that did not exist', () => {
-  it('accepts an ID as soon as it exists, on this node and on others', async () => {
+  it('accepts an ID as soon as it exists, on this node and on other nodes', async () => {
     const store = memoryStore()
     const [here, there] = [instance({ store }), instance({ store })]
     for (const node of [here, there]) await warm(node, (await mint(here)).token)
@@ -180,7 +180,7 @@ describe('the guessing budget', () => {
     }
   })
 
-  it('the guessing budget forgets the address that was charged longest ago, not the busy one', () => {
+  it('the guessing budget forgets the address that was charged longest ago, not a busy address', () => {
     const budget = new GuessingBudget(() => 0)
     for (let guess = 0; guess < 500; guess += 1) budget.spend('192.0.2.1')
     for (let other = 0; other < 30_000; other += 1) {

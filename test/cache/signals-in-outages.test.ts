@@ -17,7 +17,7 @@ async function open(tokens: Latchkey<Scope>): Promise<{ id: string; token: strin
   return { id: record.id, token, signal }
 }
 
-/** Lets hanging calls end, so that the instance can be closed. */
+/** Lets hanging calls end, so the instance can be closed. */
 async function recover(store: FaultyStore): Promise<void> {
   store.behave()
   await vi.advanceTimersByTimeAsync(60_000)

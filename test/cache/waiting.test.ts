@@ -4,12 +4,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Latchkey } from '../../src/instance.js'
 import { instance, mint, type Scope, verdict } from '../latchkey/harness.js'
 
-/** More reads than run at once. */
+/** More reads than run at the same time. */
 const READS = 80
 const AT_ONCE = 64
 const DEADLINE_MS = 1000
 
-/** Starts verifications one after the other, each with its own read of the store. Collects their outcomes as they arrive. */
+/** Starts verifications one after another, each with its own read of the store. Collects their outcomes as they arrive. */
 async function crowd(tokens: Latchkey<Scope>, token: string, count: number): Promise<string[]> {
   const outcomes: string[] = []
   for (let index = 0; index < count; index += 1) {

@@ -44,11 +44,11 @@ it.each([
   ['init --store postgresql', '--store: must be one of sqlite, postgres, mysql, redis; did you mean "postgres"?'],
   ['init --store mariadb', 'did you mean "mysql"?'],
   ['copy --to latchkey.config.mjs --step fense', '--step: must be one of copy, fence, open, cancel; did you mean "fence"?'],
-])('the error for an invalid option value lists the valid values and suggests the closest one: %s', async (line, text) => {
+])('the error for an invalid option value lists the valid values and suggests the closest value: %s', async (line, text) => {
   expect(await refusal(line)).toContain(text)
 })
 
-it('the error for an unrelated value lists the allowed ones and suggests none', async () => {
+it('the error for an unrelated value lists the allowed values and suggests none', async () => {
   expect(await refusal('list --status zebra')).toBe('latchkey: --status: must be one of revoked, inactive, pending, expired, active\n')
 })
 
@@ -125,7 +125,7 @@ it.each([
   expect(await refusal(line)).toBe(`latchkey: ${text}\n`)
 })
 
-it('the right command is suggested for a misspelled one, including after help', async () => {
+it('the right command is suggested for a misspelled command, including after help', async () => {
   const program = new Command()
   for (const add of COMMANDS) add(program, () => undefined)
   for (const name of ['init', ...program.commands.map((command) => command.name())]) {

@@ -155,7 +155,7 @@ describe('a token on the command line', () => {
     expect(`${stdout}${stderr}`).not.toContain(token.slice(27, 50))
   })
 
-  it('no option accepts a token, so that tokens never appear in the process list', () => {
+  it('no option accepts a token, so tokens never appear in the process list', () => {
     const program = new Command()
     for (const add of COMMANDS) add(program, () => undefined)
     const named = (option: Option): boolean => /token|secret|pepper|password/i.test(option.flags)

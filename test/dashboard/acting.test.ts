@@ -92,7 +92,7 @@ describe.skipIf(skip !== undefined)(`the row menu ${skip ?? ''}`, () => {
       await expect.poll(() => button.evaluate((node) => node === document.activeElement)).toBe(true)
     }))
 
-  it('status badges are green for active tokens and red for inactive or revoked ones', () =>
+  it('status badges are green for active tokens and red for inactive or revoked tokens', () =>
     play({ before: seed }, async ({ page }) => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       const ink = (status: string): Promise<string> =>

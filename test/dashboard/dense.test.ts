@@ -67,7 +67,7 @@ describe.skipIf(skip !== undefined)(`rows ${skip ?? ''}`, () => {
       await column.waitFor()
     }))
 
-  it.each([320, 1440])("a token's page shows long scopes in full, so that similar ones can be distinguished, at %i pixels", (width) => {
+  it.each([320, 1440])("a token's page shows long scopes in full, so similar scopes can be distinguished, at %i pixels", (width) => {
     const scopes = ['read', 'write'].map((action) => `${'warehouse-inventory'.repeat(3)}:${action}`)
     return play(
       {

@@ -208,7 +208,7 @@ describe.skipIf(skip !== undefined)(`the tenant and owner of a token ${skip ?? '
       await page.locator('.facts').getByText('Same as its owner').waitFor()
     }))
 
-  it('Revoke all revokes all tokens of an owner at once', () =>
+  it('Revoke all revokes every token of an owner in one step', () =>
     play({ before: seed }, async ({ page, world }) => {
       await press(page, 'Revoke all')
       const dialog = page.getByRole('dialog')

@@ -247,7 +247,7 @@ describe.skipIf(skip !== undefined)(`a pasted secret ${skip ?? ''}`, () => {
       expect(await traces(scene)).not.toContain(secret.slice(0, 6))
     }))
 
-  it('a signed token that is pasted in two pieces is removed whole, however long the second one takes', () =>
+  it('a signed token that is pasted in two pieces is removed whole, however long the second piece takes', () =>
     play(old, async (scene) => {
       const { page } = scene
       const field = page.getByRole('searchbox', { name: 'Search by name, ID or prefix' })

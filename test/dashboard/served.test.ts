@@ -174,7 +174,7 @@ describe('dashboard options', () => {
     expect(() => dashboard(options as DashboardOptions)).toThrow(expect.objectContaining({ code: 'invalid_input' }))
   })
 
-  it('the Content-Security-Policy allows data: images only if the logo is one', () => {
+  it('the Content-Security-Policy allows data: images only if the logo is a data: image', () => {
     const policyOf = (options: DashboardOptions) =>
       dashboard(options).page(new Request('http://x/'), 200).headers.get('content-security-policy')
     expect(policyOf({ logo: 'data:image/svg+xml;base64,PHN2Zy8+' })).toContain("img-src 'self' data:;")

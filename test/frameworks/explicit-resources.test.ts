@@ -24,7 +24,7 @@ function make(mode: ResourceMode | undefined): Latchkey {
   return tokens
 }
 
-/** Returns which routes each token passes: one that names no resource and one that names a warehouse. */
+/** Returns which routes each token passes: a route that names no resource and a route that names a warehouse. */
 async function passes(harness: HttpHarness, mode: ResourceMode | undefined): Promise<Record<string, readonly number[]>> {
   const tokens = make(mode)
   const route = (path: string, requirement: SiteRoute['requirement']): SiteRoute => ({

@@ -10,7 +10,7 @@ async function statusOf(app: FastifyInstance, url: string, init: { headers?: Rec
 }
 
 describe('the Fastify plugin', () => {
-  it('the plugin guards the context that registers it and nested ones, but not its parent or siblings', async () => {
+  it('the plugin guards the context that registers it and nested contexts, but not its parent or siblings', async () => {
     const { tokens, token } = await kit()
     const app = Fastify()
     app.get('/parent', say)

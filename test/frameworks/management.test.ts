@@ -153,7 +153,7 @@ describe.each(Object.entries(managementHosts))('management on %s', (name, start)
     })
   })
 
-  it('a truncated body is not treated as a complete one', async () => {
+  it('a truncated body is not treated as a complete body', async () => {
     await within(start, '/admin/tokens', async (call, host) => {
       const { hostname, port } = new URL(host.origin)
       await new Promise<void>((resolve) => {

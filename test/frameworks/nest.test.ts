@@ -350,7 +350,7 @@ describe.each(['Express', 'Fastify'] as const)('Nest on %s', (platform) => {
     }
   })
 
-  it('a controller that extends a public one is not public unless it is decorated as public itself', async () => {
+  it('a controller that extends a public controller is not public unless it is decorated as public itself', async () => {
     const { tokens, token } = await kit()
     const controllers = [AnnexController, HallController, WingController]
     let app: INestApplication | undefined

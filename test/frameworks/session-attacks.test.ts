@@ -187,7 +187,7 @@ describe.each(Object.entries(hosts))('a session on %s', (framework, start) => {
     }
   })
 
-  it('a session can be neither exchanged for a token nor used to introspect one', async () => {
+  it('a session can be neither exchanged for a token nor used to introspect a token', async () => {
     const ask = await asking()
     const exchanged = await ask('POST', '/exchange', 'sid=ada', { 'content-type': FORM }, new URLSearchParams(GRANT).toString())
     expect(exchanged).toEqual([400, expect.not.stringContaining('access_token"')])

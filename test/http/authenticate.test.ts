@@ -112,7 +112,7 @@ describe('a guard', () => {
     expect(admissionOf(request)?.principal?.tokenId).toBe('t2')
   })
 
-  it('an optional guard before a strict one causes no warning', async () => {
+  it('an optional guard before a strict guard causes no warning', async () => {
     const tokens = fakeTokens(() => allowing(principal))
     const warnings: unknown[] = []
     const options = { onWarning: (warning: unknown) => warnings.push(warning) }

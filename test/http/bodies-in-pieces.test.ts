@@ -36,7 +36,7 @@ it('a body that is too long is rejected at the limit, whatever the length of its
   expect(exact.byteLength).toBe(10_000)
 })
 
-it('management reads a body that arrives byte by byte, and refuses one that is too long', async () => {
+it('management reads a body that arrives byte by byte, and refuses a body that is too long', async () => {
   const request = (): Request =>
     new Request('http://host/', {
       method: 'POST',

@@ -309,7 +309,7 @@ describe('a token longer than bcrypt can read', () => {
     },
   )
 
-  it('another token with the same first 72 bytes is not accepted in place of one that was imported twice and revoked', async () => {
+  it('another token with the same first 72 bytes is not accepted in place of a token that was imported twice and revoked', async () => {
     const formats = [sha256Tokens({ prefix: 'sk_' }), bcryptTokens({ compare, prefix: 'sk_', keyLength: 8 })] as const
     const tokens = accepting([...formats])
     await tokens.system.import([{ hash: sha256(long) }], { format: formats[0], map })

@@ -20,7 +20,7 @@ async function answerTo(tokens: ReturnType<typeof accepting>, headers: Record<st
 
 const basic = (user: string, password = ''): string => `Basic ${btoa(`${user}:${password}`)}`
 
-it('refuses management to a request with an imported token, whoever is signed in and however the token is sent', async () => {
+it('refuses management to a request with an imported token, regardless of who is signed in and how the token is sent', async () => {
   const tokens = accepting([old, sanctumTokens()])
   const { token, row } = oldToken(1)
   const secret = 'S'.repeat(48)

@@ -31,7 +31,7 @@ async function idOf(tokens: Latchkey<Scope>, format: string): Promise<string> {
   return items.find(({ importedFrom }) => importedFrom === format)?.id ?? ''
 }
 
-describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s', (_where, formats) => {
+describe.each(BOTH)('a secret imported in two formats, the revoked record listed %s', (_where, formats) => {
   it('after pruning, still refuses a secret that was imported twice, even on a node that has never seen it', async () => {
     const store = memoryStore()
     let now = Date.now()

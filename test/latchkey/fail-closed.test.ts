@@ -107,7 +107,7 @@ for (const cache of [{}, false] as const) {
       expect(await verdict(tokens.verify(token))).toBe('ok')
     })
 
-    it('valid tokens are accepted when read together with a corrupt one', async () => {
+    it('valid tokens are accepted when read together with a corrupt row', async () => {
       const shared = memoryStore()
       const store = faultyStore(shared)
       const tokens = instance({ store, cache })

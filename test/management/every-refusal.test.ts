@@ -88,7 +88,7 @@ describe('every code of the vocabulary', () => {
 
 describe('one token too many', () => {
   it.each(['perOwner', 'perTenant'] as const)(
-    'a create beyond the limit is recorded in the tenant, whoever attempted it: %s',
+    'a create beyond the limit is recorded in the tenant, whichever actor attempted it: %s',
     async (cap) => {
       const h = harness({ maxTokens: { [cap]: 1 } })
       await h.create(user, AS_USED)

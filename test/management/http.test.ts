@@ -103,7 +103,7 @@ describe('methods and paths', () => {
     expect(await outside('/admin', '/admin/')).toBe(200)
   })
 
-  it('a mountPath that is shorter than the real one gives 404 with a hint about mountPath', async () => {
+  it('a mountPath that is shorter than the real mount path gives 404 with a hint about mountPath', async () => {
     const { tokens } = harness()
     const { fetch } = createManagement(tokens)
     const answer = await fetch(new Request(`${ORIGIN}/admin/tokens`), { actor: admin }, '/admin')

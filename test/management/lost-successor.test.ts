@@ -112,7 +112,7 @@ describe('a successor whose token never arrived', () => {
     expect(await works(lost.token)).toBe(true)
   })
 
-  it("an ID other than the lost successor's replaces nothing, and a malformed one is rejected", async () => {
+  it("an ID other than the lost successor's replaces nothing, and a malformed ID is rejected", async () => {
     const other = await h.create(admin, TERMS)
     const answer = await rotate({ lostId: other.id })
     expect([answer.status, answer.body.record.id]).toEqual([200, lost.record.id])

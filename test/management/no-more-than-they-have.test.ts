@@ -78,7 +78,7 @@ describe('grants on update and rotation', () => {
     expect((await call('PATCH', path, { actor: admin, body: { expiresAt: '2099-01-01T00:00:00Z' } })).status).toBe(400)
   })
 
-  it('revoked, expired and inactive tokens cannot be rotated, and revoked ones cannot be activated', async () => {
+  it('revoked, expired and inactive tokens cannot be rotated, and revoked tokens cannot be activated', async () => {
     let now = Date.now()
     const { call, create, tokens } = harness({ clock: () => now })
     const [revoked, expired, inactive] = await Promise.all([create(admin), create(admin, { expiresIn: 10 }), create(admin)])

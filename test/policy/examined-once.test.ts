@@ -22,7 +22,7 @@ describe('scopes from the host that are not in the catalogue', () => {
     expect(closest).not.toHaveBeenCalled()
   })
 
-  it('scopes outside the catalogue are no longer compared after too many different ones', () => {
+  it('scopes outside the catalogue are no longer compared after too many different scopes', () => {
     const { resolveFrom } = catalogue()
     for (let from = 0; from < 6000; from += 50) resolveFrom('the scopes of an owner', permissions(from, from + 50))
     vi.mocked(closest).mockClear()

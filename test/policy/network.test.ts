@@ -213,7 +213,7 @@ describe('compileNetworks', () => {
     for (const ip of junk.filter((input) => input !== 'fe80::1%')) expect(allows(ip as string)).toBe(false)
   })
 
-  test('compileNetworks() finds a mapped address in IPv4 ranges and in no IPv6 range but the mapped one', () => {
+  test('compileNetworks() finds a mapped address in IPv4 ranges and in no IPv6 range except the mapped range', () => {
     for (const wide of ['::/0', '::/8', '::/64', '::/80', '::ffff:0:0/95']) expect(compileNetworks([wide])('::ffff:10.0.0.1')).toBe(false)
     for (const same of ['10.0.0.0/8', '::ffff:0:0/96', '::ffff:10.0.0.0/104']) expect(compileNetworks([same])('::ffff:10.0.0.1')).toBe(true)
   })
@@ -252,7 +252,7 @@ describe('compileNetworks', () => {
 })
 
 describe('networksWithin', () => {
-  test('networksWithin() accepts narrower or equal lists and rejects wider ones', () => {
+  test('networksWithin() accepts narrower or equal lists and rejects wider lists', () => {
     expect(networksWithin(['10.0.0.0/8'], undefined)).toBe(true)
     expect(networksWithin(undefined, undefined)).toBe(true)
     expect(networksWithin(undefined, ['0.0.0.0/0', '::/0'])).toBe(false)
@@ -277,7 +277,7 @@ describe('networksWithin', () => {
     }
   })
 
-  test('networksWithin() accepts an inner list only if the outer one admits all of its addresses', () => {
+  test('networksWithin() accepts an inner list only if the outer list admits all of its addresses', () => {
     const network = fc
       .tuple(fc.integer({ min: 0, max: 7 }), fc.integer({ min: 27, max: 32 }))
       .map(([last, bits]) => `10.0.0.${last * 4}/${bits}`)

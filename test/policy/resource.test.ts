@@ -74,7 +74,7 @@ describe('resourcesAllow', () => {
 describe('resourcesWithin', () => {
   const within = (inner: unknown, outer: unknown) => resourcesWithin(inner as Resources | undefined, outer as Resources | undefined)
 
-  test('resourcesWithin() accepts narrower or equal resources and rejects wider ones', () => {
+  test('resourcesWithin() accepts narrower or equal resources and rejects wider resources', () => {
     const outer = { warehouse: ['w1', 'w2'] }
     expect(within(outer, outer)).toBe(true)
     expect(within({ warehouse: ['w1'] }, outer)).toBe(true)
@@ -97,7 +97,7 @@ describe('resourcesWithin', () => {
     expect(within(Object.create({ warehouse: ['w1'] }), { warehouse: ['w1'] })).toBe(false)
   })
 
-  test('resourcesWithin() accepts inner resources only if the outer ones allow everything they allow', () => {
+  test('resourcesWithin() accepts inner resources only if the outer resources allow everything that the inner resources allow', () => {
     const value = fc.constantFrom('x', 'y', 'z')
     const resources = fc.option(fc.dictionary(fc.constantFrom('a', 'b'), fc.uniqueArray(value)), { nil: undefined })
     const values = ['x', 'y', 'z', 'other']

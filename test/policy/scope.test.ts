@@ -98,7 +98,7 @@ test('a grant that covers another grant covers everything that the other grant c
   )
 })
 
-test('a wildcard covers narrower wildcards, but no wider one, no group and not *', () => {
+test('a wildcard covers narrower wildcards, but no wider wildcard, no group and not *', () => {
   expect(coversGrant('a:*', 'a:b:*')).toBe(true)
   expect(coversGrant('a:b:*', 'a:*')).toBe(false)
   expect(coversGrant('a:*', 'ab:*')).toBe(false)

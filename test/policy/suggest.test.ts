@@ -11,7 +11,7 @@ test('closest() finds the candidate that a misspelled word stands for', () => {
   expect(closest('@stuff', candidates)).toBe('@staff')
 })
 
-test('closest() prefers the nearest candidate, and the first of equally near ones', () => {
+test('closest() prefers the nearest candidate, and the first of equally near candidates', () => {
   expect(closest('ab', ['abcd', 'abc', 'axc'])).toBe('abc')
   expect(closest('bb', ['ab', 'cb'])).toBe('ab')
 })

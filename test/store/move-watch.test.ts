@@ -27,7 +27,7 @@ function watched(store: TokenStore) {
   }
 }
 
-it('a feed page that continues the last one rules out a move without another read', async () => {
+it('a feed page that continues the previous page rules out a move without another read', async () => {
   const { guarded, asked, pass } = watched(memoryStore())
   let { cursor } = await guarded.changes(undefined, 1)
   expect(asked()).toBe(1)

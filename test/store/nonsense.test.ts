@@ -55,7 +55,7 @@ describe('a custom store that returns invalid data', () => {
     ['before', 3],
     ['details', []],
     ['erased', {}],
-  ])('an event whose %s is %j is marked as damaged, and neither hides others nor stops erase()', async (field, value) => {
+  ])('an event whose %s is %j is marked as damaged, and neither hides other events nor stops erase()', async (field, value) => {
     const honest = memoryStore()
     const { tokens, errors } = over({
       ...honest,

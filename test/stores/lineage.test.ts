@@ -4,7 +4,7 @@ import { Lineage } from '../../adapters/stores/sql/queries/lineage.js'
 const row = (run: string, run_before: string) => ({ run, run_before })
 
 describe('the lineage of server runs', () => {
-  it('accepts a new run of the server that names the last one as its predecessor', () => {
+  it('accepts a new run of the server that names the last run as its predecessor', () => {
     const lineage = new Lineage()
     lineage.note(row('a', ''))
     lineage.note(row('b', 'a'))

@@ -35,7 +35,7 @@ describe('silent connections', () => {
     expect([dead, idle, alive, unknown].map((connection) => silence.isSuspect(connection))).toEqual([true, true, false, false])
   })
 
-  it('gives up on silent connections and all statements that wait on them, but not on a slow live one', async () => {
+  it('gives up on silent connections and all statements that wait on them, but not on a slow live connection', async () => {
     const silence = new Silence()
     const [dead, deadToo, alive] = [{}, {}, {}]
     for (const connection of [dead, deadToo, alive]) await silence.ask(connection, async () => 1)

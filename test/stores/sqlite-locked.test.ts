@@ -63,7 +63,7 @@ describe.each(await availableDrivers())('%s after another handle held the file l
     expect(await head()).toBe(100)
   })
 
-  it('refuses a wrong ticket without waiting for the SQLite lock, and takes a valid one only with the lock', async () => {
+  it('refuses a wrong ticket without waiting for the SQLite lock, and takes a valid ticket only with the lock', async () => {
     const { own, other, store } = await pair('wal')
     const known = token()
     await store.commit({ inserts: [known], events: [event()] })

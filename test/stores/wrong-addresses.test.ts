@@ -140,7 +140,7 @@ it.skipIf(postgres.skip)(`a missing Postgres database and a missing schema have 
 })
 
 const mysql = await service('mysql')
-it.skipIf(mysql.skip)(`a missing MySQL database and a URL without one have different errors ${mysql.skip ?? ''}`, async () => {
+it.skipIf(mysql.skip)(`a missing MySQL database and a URL without a database have different errors ${mysql.skip ?? ''}`, async () => {
   const url = new URL(mysql.url ?? '')
   url.pathname = '/no_such_database'
   const missing = mysqlStore({ url: url.href })

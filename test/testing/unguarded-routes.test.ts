@@ -96,7 +96,7 @@ describe.each([
     expect(await unguardedRoutes(app)).toEqual(['GET /stock', 'GET /admins'])
   })
 
-  it('unguardedRoutes() counts a guard that matches every path, and one on the expression of its router', async () => {
+  it('unguardedRoutes() counts a guard that matches every path, and a guard on the expression of its router', async () => {
     const app = express()
     const inner = express.Router().get('/:id', end)
     app.use(/^\/code\/[0-9a-f]{8}/, authenticate(tokens), inner)

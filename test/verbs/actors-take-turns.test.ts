@@ -160,7 +160,7 @@ it('verifications do not wait for the calls of actors', async () => {
   await lists
 })
 
-it('actors of the same tenants take turns as a group, and actors of all tenants or of thousands take turns individually', () => {
+it('actors of the same tenants take turns as a group, and actors of all or many tenants take turns individually', () => {
   const many = Array.from({ length: 11 }, (_, at) => `t${at}`)
   expect(turnsOf({ id: 'eve', tenants: ['b', 'a'] })).toEqual(turnsOf({ id: 'eve', tenants: ['a', 'b'] }))
   expect(turnsOf({ id: 'eve', tenants: ['a', 'b', 'a'] })).toEqual(turnsOf({ id: 'eve', tenants: ['a', 'b'] }))

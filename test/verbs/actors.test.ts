@@ -226,7 +226,7 @@ describe('an actor that is absent or incomplete', () => {
     })
   }
 
-  it('accepts an actor ID that only resembles a reserved one', () => {
+  it('accepts an actor ID that only resembles a reserved ID', () => {
     for (const id of ['tokens:1', 'client', 'anonymous2', 'cli', 'clients:x']) expect(() => tokens.as({ ...good, id })).not.toThrow()
   })
 

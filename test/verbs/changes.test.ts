@@ -24,7 +24,7 @@ describe('update', () => {
     expect(names.slice(0, -1)).toEqual(events.items.slice(1).map(({ after: now }) => now?.name))
   })
 
-  it('rejects an update with a stale version, names the current one, and changes nothing', async () => {
+  it('rejects an update with a stale version, names the current version, and changes nothing', async () => {
     const tokens = instance()
     const { record } = await mint(tokens)
     await tokens.system.update(record.id, { name: 'second' }, { version: 1 })

@@ -60,7 +60,7 @@ describe('explain for the present', () => {
     ])
   })
 
-  it('names the grant, group, implication or owner that provides a scope, and what would grant a missing one', async () => {
+  it('names the grant, group, implication or owner that provides a scope, and what would grant a missing scope', async () => {
     const owners: Record<string, OwnerPermissions | null> = { ada: { scopes: ['stock:read'] } }
     const { tokens } = timed({
       groups: { staff: ['stock:*'] },

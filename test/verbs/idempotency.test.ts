@@ -113,7 +113,7 @@ describe('create with an idempotency key', () => {
     }
   })
 
-  it('replays a create for an actor that may no longer grant it, but only to one that can see the token', async () => {
+  it('replays a create for an actor that may no longer grant it, but only to an actor that can see the token', async () => {
     let allowed = true
     const tokens = instance({ mayOwn: () => allowed })
     const input = { ...INPUT, tenantId: 't1', ownerId: 'bob' }

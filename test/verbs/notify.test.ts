@@ -154,7 +154,7 @@ describe('a change that moves an instant past a threshold', () => {
     expect((await told()).sort()).toEqual(['token.expiring 7', 'token.rotation_due'])
   })
 
-  it('writes a notice about an old token in use when its overlap is shortened, and none about an unused one', async () => {
+  it('writes a notice about an old token in use when its overlap is shortened, and none about an unused token', async () => {
     const { make, look, told, use, handle, clock } = node()
     const [used, unused] = [await make(), await make()]
     for (const id of [used, unused]) await handle.rotate(id, { overlap: '7d' })

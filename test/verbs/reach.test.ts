@@ -36,7 +36,7 @@ describe('a deactivation', () => {
   it.each([
     ['a superadmin', (tokens: Stopper, id: string) => tokens.as(ROOT).deactivate(id), 'root'],
     ['the application', (tokens: Stopper, id: string) => tokens.system.deactivate(id), 'system'],
-  ] as const)("replaces a user's own deactivation with one by %s, which the user cannot lift", async (_who, stop, by) => {
+  ] as const)("replaces a user's own deactivation with a deactivation by %s, which the user cannot lift", async (_who, stop, by) => {
     const tokens = instance()
     const { record } = await tokens.as(OWN).create({ name: 'x', tenantId: 't1', scopes: ['stock:read'] })
     await tokens.as(OWN).deactivate(record.id)

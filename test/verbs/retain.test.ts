@@ -67,7 +67,7 @@ describe('retention', () => {
     expect(await handle.get(id)).toBeDefined()
   })
 
-  it('removes any number of events past their retention, and leaves the rest and the newest one', async () => {
+  it('removes any number of events past their retention, and leaves the rest and the newest event', async () => {
     const { make, pass, sweep, handle } = node(kept({ events: '30d' }))
     for (let index = 0; index < 450; index += 1) await make(`old ${index}`)
     pass(20)
@@ -161,7 +161,7 @@ describe('retention', () => {
     expect(await actions()).toContain('token.pruned')
   })
 
-  it('stops removing tokens after a page if another node took over or this one closes', async () => {
+  it('stops removing tokens after a page if another node took over or this node closes', async () => {
     const { store, make, pass, sweep } = node(kept({ dead: '90d' }))
     for (let index = 0; index < 450; index += 1) await make(`Token ${index}`, { expiresIn: '1d' })
     pass(92)

@@ -40,7 +40,7 @@ describe('rotate', () => {
     expect(await tokens.system.get(old.record.id)).toMatchObject({ status: 'revoked', revokedCode: 'rotated', revokedBy: 'system' })
   })
 
-  it('keeps both tokens of a rotation alive during the overlap, and only the new one after it', async () => {
+  it('keeps both tokens of a rotation alive during the overlap, and only the new token after it', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const old = await mint(tokens)

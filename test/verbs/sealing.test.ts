@@ -117,7 +117,7 @@ describe('sealing', () => {
     expect(await handle.verifyAudit({ head: JSON.parse(JSON.stringify(heads[1])) })).toMatchObject({ ok: true, sealed: 600, behind: 2 })
   })
 
-  it('refuses to put an unsigned seal after a signed one, because no signature would cover it', async () => {
+  it('refuses to put an unsigned seal after a signed seal, because no signature would cover it', async () => {
     const store = memoryStore()
     const signing = node({ store, sealing: { sign: () => 'signature' } })
     const plain = node({ store })
@@ -431,7 +431,7 @@ describe('retention of a sealed audit log', () => {
   })
 })
 
-it('keeps the salt of an event that already has one', async () => {
+it('sealing keeps the existing salt of an event', async () => {
   const { context, store } = node()
   const event: StoredEvent = { id: 'e', at: 1, action: 'owner.gone', prefix: 'acme_test', actorId: 'a', salt: 'f'.repeat(32) }
   await context.store.commit({ events: [event] })

@@ -124,7 +124,7 @@ describe('rotate to another owner', () => {
     expect(await tokens.as({ ...ADMIN, tenants: ['t2'] }).events({ action: 'owner.transferred' })).toEqual({ items: [] })
   })
 
-  it('a transfer can give an owner to a token without one', async () => {
+  it('a transfer can give an owner to a token without an owner', async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't1' })
     const next = await tokens.as(ADMIN).rotate(record.id, { ownerId: 'cat' })
@@ -197,7 +197,7 @@ describe('rotate to another owner', () => {
     expect(next.record).toMatchObject({ inherit: true, ownerId: 'cat' })
   })
 
-  it('verifies the old token with the old owner and the successor with the new one as soon as the call resolves', async () => {
+  it('verifies the old token with the old owner and the successor with the new owner as soon as the call resolves', async () => {
     const gone = new Set<string>()
     const tokens = instance({ owner: ({ ownerId }) => (gone.has(ownerId) ? null : { scopes: ['stock:read'] }) })
     const old = await mint(tokens, BOB)

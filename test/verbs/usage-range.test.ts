@@ -78,7 +78,7 @@ describe('usage of a token', () => {
     expect(await refusal(tokens.system.usage(record.id, { step: 1800 }))).toBe('invalid_input step')
   })
 
-  it('reports the same totals in longer steps as in hourly ones', async () => {
+  it('reports the same totals in longer steps as in hourly steps', async () => {
     const now = Date.UTC(2030, 5, 1)
     const store = memoryStore()
     const tokens = instance({ store, clock: () => now })

@@ -164,7 +164,7 @@ describe('the order of the decision', () => {
 describe('peppers', () => {
   const [old, young] = ['an old pepper of at least 32 characters', 'a young pepper of at least 32 characters']
 
-  it('a token is verified with any listed pepper, and not with one that is no longer listed', async () => {
+  it('a token is verified with any listed pepper, and not with a pepper that is no longer listed', async () => {
     const store = memoryStore()
     const { token } = await mint(instance({ store, pepper: old }))
     expect(await verdict(instance({ store, pepper: [young, old] }).verify(token))).toBe('ok')

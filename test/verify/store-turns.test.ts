@@ -165,7 +165,7 @@ it('slow calls from one network neither delay calls from other networks nor caus
   }
 })
 
-it('an actor that acts in many tenants gets no more turns than one that acts in a few', async () => {
+it('an actor that acts in many tenants gets no more turns than an actor that acts in a few', async () => {
   const { read, running, names } = heldReads()
   const flood = Array.from({ length: 400 }, (_, at) => read({ id: 'eve', group: [`t${at}`] }, 'eve'))
   const bob = read({ id: 'bob', group: ['bobs'] }, 'bob')

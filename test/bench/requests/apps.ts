@@ -12,7 +12,7 @@ import type { HandGuard } from './guard.js'
 /** The adapter in a build of latchkey: the `authenticate` and `requireScopes` of any framework. */
 export type Adapter = { readonly authenticate: (...args: never[]) => never; readonly requireScopes: (scope: string) => never }
 
-/** How an application's one route is protected: not at all, by hand, or by a build of latchkey. */
+/** How an application's one route is protected: not at all, by hand-written code, or by a build of latchkey. */
 export type Protection =
   | undefined
   | { readonly hand: HandGuard; readonly adapter?: undefined }

@@ -48,7 +48,7 @@ export const size: Section = async ({ quick }) => {
 async function measure({ store, raw }: Place, total: number, reads: number): Promise<[number, number]> {
   const times: [number[], number[]] = [[], []]
   for (let at = 0; at < reads; at += 1) {
-    // Each reads different tokens, so neither warms the next read of the other.
+    // Each side reads different tokens, so neither warms the other's next read.
     const [first, second] = [idOf((at * 7919) % total), idOf((at * 104_729 + 1) % total)]
     let began = performance.now()
     await raw(first)

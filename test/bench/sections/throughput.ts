@@ -4,7 +4,7 @@ import { atLeast, fixed, type Section, type Verdict } from '../result.js'
 
 const VARIANTS = ['bare', 'hand-written optimum', 'latchkey']
 
-/** Requests per second compared with the hand-written optimum in the same framework, over fresh processes, one after the other. */
+/** Requests per second compared with the hand-written optimum in the same framework, over fresh processes, one after another. */
 export const throughput: Section = async ({ quick }) => {
   const [generations, amount] = quick ? [2, 500] : [9, 6000]
   const rows: string[][] = []

@@ -4,7 +4,7 @@ import type { World } from './host.js'
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
-/** Deterministic noise, so that every run produces the same screenshots. */
+/** Deterministic noise, so every run produces the same screenshots. */
 function noise(seed: number): () => number {
   let state = seed
   return () => {

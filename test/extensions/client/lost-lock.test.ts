@@ -300,7 +300,7 @@ it('a client uses the newer stored token if its own successor, which it could no
   expect(await call(client)).toEqual({ status: 200, caller: idOf(given) })
 })
 
-it('a client adopts a newer token from the storage when the server refuses the old one during a rotation', async () => {
+it('a client adopts a newer token from the storage when the server refuses the old token during a rotation', async () => {
   const first = await world.mint()
   const given = await world.mint()
   const store = shelf(first)
@@ -317,7 +317,7 @@ it('a client adopts a newer token from the storage when the server refuses the o
   expect(errors).toEqual([])
 })
 
-it('if a slow save restores a successor that is no longer valid, the storage is overwritten with the valid one', async () => {
+it('if a slow save restores a successor that is no longer valid, the storage is overwritten with the valid successor', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const { lock, lapse } = lapsingLock()

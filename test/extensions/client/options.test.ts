@@ -67,7 +67,7 @@ it('createClient() names the file that has no token', async () => {
   )
 })
 
-it('createClient() lists every option when it rejects a misspelled one', () => {
+it('createClient() lists every option when it rejects a misspelled option', () => {
   const all: Required<ClientOptions> = {
     manage: new URL(MANAGE),
     token: TOKEN,

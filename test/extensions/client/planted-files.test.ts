@@ -77,7 +77,7 @@ describe.skipIf(process.platform === 'win32')('files that an attacker planted in
     for (const name of ['token', 'token.rotation']) expect((await lstat(join(folder, name))).mode & 0o777).toBe(0o600)
   })
 
-  it('a note is readable only by its owner even if an attacker planted one that everyone can read', async () => {
+  it('a note is readable only by its owner even if an attacker planted a note that everyone can read', async () => {
     await writeFile(`${path}.rotation`, '')
     await chmod(`${path}.rotation`, 0o666)
     const storage = createFileStorage(path, TIMES)

@@ -55,7 +55,7 @@ it.each([
   expect(errors).toHaveLength(1)
 })
 
-it('keeps retrying to save the new token, and uses the old one until it is saved', async () => {
+it('keeps retrying to save the new token, and uses the old token until the new token is saved', async () => {
   const first = await world.mint()
   const store = shelf(first)
   let broken = true
@@ -75,7 +75,7 @@ it('keeps retrying to save the new token, and uses the old one until it is saved
   expect(errors.length).toBeGreaterThan(0)
 })
 
-it('switches to the unsaved new token before the old one expires, and saves it once the storage works', async () => {
+it('switches to the unsaved new token before the old token expires, and saves the new token once the storage works', async () => {
   const first = await world.mint()
   const store = shelf(first)
   let broken = true
@@ -174,7 +174,7 @@ it('rotates once when lock() runs the work twice', async () => {
   expect(world.count('POST /self/rotate')).toBe(1)
 })
 
-it('when two clients share a locked storage, one rotates and the other adopts its token', async () => {
+it('when two clients share a locked storage, one client rotates and the other adopts its token', async () => {
   const store = shelf(await world.mint({ rotateEvery: 86_400 }))
   let last: Promise<void> = Promise.resolve()
   const lock = (work: () => Promise<void>): Promise<void> => {
@@ -245,7 +245,7 @@ it('a process finishes a rotation that another process started and left when it 
   expect(errors).toEqual([])
 })
 
-it('adopts a token that a person stores during a rotation, and names the successor that nobody uses', async () => {
+it('adopts a token that a person stores during a rotation, and names the unused successor', async () => {
   const first = await world.mint({ rotateEvery: 86_400 })
   const given = await world.mint()
   const store = shelf(first)

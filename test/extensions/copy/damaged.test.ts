@@ -4,7 +4,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { expect, it } from 'vitest'
 import { nodeOver } from './world.js'
 
-/** A store over another one that cannot read a field of the events of updates. */
+/** A store that cannot read a field of the events of updates, over another store. */
 function damagedStore(inner: TokenStore): TokenStore {
   return new Proxy(inner, {
     get(target, key) {

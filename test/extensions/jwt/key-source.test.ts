@@ -168,7 +168,7 @@ describe('an unknown key', () => {
     const stranger = ask('junk')
     await expect.poll(() => fetches()).toBe(2)
     const good = [ask(next.kid), ask(next.kid)]
-    // This fetch read the keys before the new one was published.
+    // This fetch read the keys before the new key was published.
     publish(old, next)
     await new Promise((resolve) => setImmediate(resolve))
     finish({ keys: [old.publicJwk] })

@@ -77,7 +77,7 @@ describe('weak Ed25519 keys', () => {
     expect(() => sealVerifier(weak)).toThrow(/complete public JWK/)
   })
 
-  it('whyWeak() accepts generated Ed25519 keys and rejects malformed ones', async () => {
+  it('whyWeak() accepts generated Ed25519 keys and rejects malformed keys', async () => {
     for (let at = 0; at < 20; at += 1) expect(whyWeak((await generateSigningKey('EdDSA')).publicJwk)).toBeUndefined()
     for (const x of [undefined, 7, '', 'AA', `${encode(9n, 0)}=`, ` ${encode(9n, 0).slice(1)}`])
       expect(whyWeak({ kty: 'OKP', crv: 'Ed25519', x: x as string })).toMatch(/32 bytes/)

@@ -258,7 +258,7 @@ describe("an issuer's keys", () => {
 })
 
 describe('a route that names no resources', () => {
-  it('a limited signed token passes no route without resources if the strict instance requires explicit ones', async () => {
+  it('a limited signed token passes no route without resources if the strict instance requires explicit resources', async () => {
     const store = memoryStore()
     const tokens = latchkey({ prefix: 'acme_live', store, scopes: SCOPES, resources: 'explicit' })
     const key = await generateSigningKey()

@@ -84,7 +84,7 @@ describe('a refused exchange', () => {
     expect(await node.system.usage(record.id)).toMatchObject({ total: 0, refused: 0 })
   })
 
-  it('refused exchanges are limited separately from allowed ones', async () => {
+  it('refused exchanges are limited separately from allowed exchanges', async () => {
     const limiter = new RateLimiterMemory({ points: 2, duration: 60 })
     const tokens = latchkey({
       prefix: 'acme_live',

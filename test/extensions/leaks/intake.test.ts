@@ -88,7 +88,7 @@ describe('large reports', () => {
   it.each([
     ['address', () => '203.0.113.7', '203.0.113.8'],
     ['IPv6 site', (at: number) => `2001:db8:1:${at}::1`, '2001:db8:2::1'],
-  ])('a report displaces another one from the %s that uses the most memory', async (_, ipOf, other) => {
+  ])('a report displaces another report from the %s that uses the most memory', async (_, ipOf, other) => {
     const intake = createIntake(1000)
     const { refused, stall } = flood(intake)
     for (let at = 0; at < 9; at += 1) stall(String(at), ipOf(at), 1000)
@@ -144,7 +144,7 @@ describe('large reports', () => {
     expect(refused).toHaveLength(32)
   })
 
-  it('a report is not dropped in favor of others while its signature is being verified', async () => {
+  it('a report is not dropped in favor of other reports while its signature is being verified', async () => {
     const intake = createIntake(1000)
     let end: () => void = () => undefined
     const verified = new Promise<void>((resolve) => {

@@ -103,7 +103,7 @@ describe('introspection (RFC 7662)', () => {
     })
   })
 
-  it("introspection limits resources to the owner's current ones even when the token itself is unlimited", async () => {
+  it("introspection limits resources to the owner's current resources even when the token itself is unlimited", async () => {
     const { tokens, create } = createTokens({
       owner: () => ({ scopes: ['inventory:read'], resources: { warehouse: ['w1'], line: ['a'] } }),
     })

@@ -38,7 +38,7 @@ export async function changeAndJudge({ time, memory }: World, nodes: readonly No
 
 export const bodyOf = (message: string): { readonly kind: string; readonly [name: string]: unknown } => JSON.parse(message.slice(64)).body
 
-/** Applies `meddle` to one kind of message and passes on the others. */
+/** Applies `meddle` to one kind of message and passes on all other messages. */
 export const only =
   (kind: string, meddle: (message: string) => readonly { readonly message: string; readonly afterMs: number }[]): Meddle =>
   (message) =>

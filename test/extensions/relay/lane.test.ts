@@ -20,7 +20,7 @@ it('a lane under constant load uses up its burst and then runs once per interval
   expect(worked).toEqual([0, 1, 2, 100, 200, 300, 400])
 })
 
-it('a deferrable request leaves the burst for urgent ones and runs with the next urgent request', async () => {
+it('a deferrable request leaves the burst for urgent requests and runs with the next urgent request', async () => {
   const { time, worked, lane } = laneOf({ gapMs: 100, burst: 3, collectMs: 5 })
   lane.request('saved up')
   await time.pass(10)

@@ -152,7 +152,7 @@ describe('receiver addresses', () => {
 
   it('a delivery connects to the address that was checked, even if the name resolves differently a moment later', async () => {
     const target = await receiver()
-    // The allowed address comes first; a second lookup would return another one.
+    // The allowed address comes first; a second lookup would return another address.
     const rounds = resolving(['127.0.0.1'], ['127.0.0.2'])
     let asked = 0
     const destination = readDestination('url', `http://localhost:${target.port}/`, ['127.0.0.1'], (hostname, answer) => {

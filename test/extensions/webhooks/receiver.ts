@@ -22,7 +22,7 @@ type Receiver = {
   behave(next: Answer): void
 }
 
-/** Starts a real server on its own port that records requests and responds as told, with 204 by default. */
+/** Starts a real server on its own port that records requests and responds as configured, with 204 by default. */
 export async function receiver(answer?: Answer): Promise<Receiver> {
   const seen: Delivered[] = []
   let behave: Answer = answer ?? ((_, response) => response.writeHead(204).end())

@@ -117,7 +117,7 @@ it('asks the platform about one name at a time, and does not repeat a lookup tha
   expect(asked).toHaveLength(4)
 })
 
-it('a lookup behind a hanging one gives up after a while', { timeout: 20_000 }, async () => {
+it('a lookup behind a hanging lookup gives up after a while', { timeout: 20_000 }, async () => {
   const server = await nameServer({})
   const asked: string[] = []
   const resolve = createResolve([server], (name) => void asked.push(name))

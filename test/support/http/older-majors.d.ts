@@ -1,4 +1,4 @@
-// The older majors use the types of the current ones, because the adapters use only what both have.
+// The older majors use the types of the current majors, because the adapters use only what both have in common.
 declare module 'express4' {
   const express: typeof import('express')
   export = express
