@@ -41,7 +41,7 @@ describe('forgetConsumer()', () => {
     onTestFinished(() => void vi.useRealTimers())
   })
 
-  it('removes a forgotten consumer from health(), and starts from the beginning when its name is used again', async () => {
+  it('a forgotten consumer disappears from health(), and starts from the beginning when its name is used again', async () => {
     const { tokens, seen, run, forget } = nodeOn(memoryStore())
     await mint(tokens)
     const consumer = run()
@@ -57,7 +57,7 @@ describe('forgetConsumer()', () => {
     expect(seen).toHaveLength(3)
   })
 
-  it('refuses to forget a consumer that is running on this or another node, busy or idle, and changes nothing', async () => {
+  it('forgetConsumer() refuses to forget a consumer that is running on this or another node, busy or idle, and changes nothing', async () => {
     const store = memoryStore()
     const [one, two] = [nodeOn(store), nodeOn(store)]
     one.run()
@@ -135,7 +135,7 @@ describe('forgetConsumer()', () => {
     expect(node.seen).toHaveLength(2)
   })
 
-  it('removes the dead letters of a forgotten webhook, and leaves other webhooks unchanged', async () => {
+  it('forgetConsumer() removes the dead letters of a forgotten webhook, and leaves other webhooks unchanged', async () => {
     const store = memoryStore()
     const row = (name: string, position: number, holder?: string) => ({
       prefix: 'acme_test',
@@ -176,7 +176,7 @@ describe('forgetConsumer()', () => {
     expect(await store.consumers('acme_test')).toEqual([])
   })
 
-  it('requires an actor that sees every event and a valid consumer name to forget a consumer', async () => {
+  it('forgetConsumer() requires an actor that sees every event and a valid consumer name', async () => {
     const { tokens, forget } = nodeOn(memoryStore())
     for (const actor of [{ id: 'ada', tenants: ['acme'], manages: 'all' } as const, { id: 'bob', tenants: '*', manages: 'own' } as const]) {
       expect(await refusal(tokens.as(actor).forgetConsumer('siem'))).toBe('grant_denied actor')

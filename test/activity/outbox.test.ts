@@ -51,7 +51,7 @@ describe('the outbox', () => {
     await second
   })
 
-  it('continues to check the outbox only if there may be more events', async () => {
+  it('checks the outbox again only if it may contain more events', async () => {
     const { looks, outbox } = held()
     const placing = outbox.place()
     await until(() => looks.length === 1)

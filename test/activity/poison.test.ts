@@ -184,7 +184,7 @@ describe('coalesced events that the store always rejects', () => {
     expect(tries.refused).toBeLessThan(20)
   })
 
-  it('writes each coalesced event once when store responses are lost at random among rejected writes', async () => {
+  it('writes each coalesced event once when store responses are lost at random and some writes are rejected', async () => {
     for (let seed = 0; seed < 5; seed += 1) {
       const shared = memoryStore()
       let bad: string | undefined

@@ -91,7 +91,7 @@ describe('the digest of an event', () => {
 })
 
 describe('erasing personal fields', () => {
-  it.each(PERSONAL)('keeps the digest after erasing %s', (path) => {
+  it.each(PERSONAL)('the digest of an event stays the same after erasing %s', (path) => {
     const erased = eraseFields(EVENT, (name) => name === path)
     expect(eventDigest(erased)).toBe(eventDigest(EVENT))
     expect(erased.salt).toBeUndefined()
@@ -111,7 +111,7 @@ describe('erasing personal fields', () => {
     expect(eraseFields(all, () => true)).toBe(all)
   })
 
-  it('rejects an erased event whose fields were filled in again or whose salts were removed', () => {
+  it('an erased event whose fields were filled in again or whose salts were removed is rejected', () => {
     const erased = eraseFields(EVENT, (path) => path === 'reason' || path === 'actorId')
     expect(() => eventDigest({ ...erased, reason: 'Bob left' })).toThrow(TypeError)
     expect(() => eventDigest({ ...erased, actorId: 'mallory' })).toThrow(TypeError)
@@ -120,7 +120,7 @@ describe('erasing personal fields', () => {
     expect(() => eventDigest({ ...erased, erased: { ...erased.erased!, salts: {} } })).toThrow(TypeError)
   })
 
-  it('treats an actor whose name really is "erased" like any other actor', () => {
+  it('an actor whose name really is "erased" is treated like any other actor', () => {
     const event = { ...EVENT, actorId: 'erased' }
     const erased = eraseFields(event, (path) => path === 'reason')
     expect(eventDigest(erased)).toBe(eventDigest(event))
@@ -129,13 +129,13 @@ describe('erasing personal fields', () => {
 })
 
 describe('salts of events', () => {
-  it('gives each event its own 128-bit salt', () => {
+  it('each event gets its own 128-bit salt', () => {
     const events = saltEvents(Array.from({ length: 100 }, () => ({ ...EVENT, salt: undefined }) as unknown as StoredEvent))
     expect(new Set(events.map(({ salt }) => salt)).size).toBe(100)
     for (const { salt } of events) expect(salt).toMatch(/^[0-9a-f]{32}$/)
   })
 
-  it('keeps existing salts, including those of erased events', () => {
+  it('events keep existing salts, including those of erased events', () => {
     const erased = eraseFields(EVENT, () => true)
     expect(saltEvents([EVENT, erased])).toEqual([EVENT, erased])
   })

@@ -22,7 +22,7 @@ const leavesOf = (size: number): Leaf[] =>
   Array.from({ length: size }, (_, index) => [index * 3 + 1, createHash('sha256').update(String(index)).digest('hex')])
 
 describe('the Merkle tree over a range', () => {
-  it('computes the root of RFC 9162 for every size', () => {
+  it('the Merkle tree has the root of RFC 9162 for every size', () => {
     for (let size = 0; size <= 70; size += 1) expect(rootOf(leavesOf(size)), `${size}`).toBe(reference(leavesOf(size)).toString('hex'))
   })
 
@@ -41,7 +41,7 @@ describe('the Merkle tree over a range', () => {
     }
   })
 
-  it('never accepts an inner node as a leaf', () => {
+  it('the Merkle tree never accepts an inner node as a leaf', () => {
     const leaves = leavesOf(2)
     expect(rootOf([[0, rootOf(leaves)]])).not.toBe(rootOf(leaves))
   })

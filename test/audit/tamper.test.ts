@@ -170,7 +170,7 @@ describe('changes to a sealed audit log', () => {
     )
   })
 
-  it('detects an event that was inserted before a seal of an export instead of after the last one', async () => {
+  it('detects an event that was inserted before a seal of an export instead of after the last seal', async () => {
     const spread = spreadOut(honest)
     forgeable.forge(spread)
     const kept = (await tokens.system.verifyAudit()).head as AuditHead

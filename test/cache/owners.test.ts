@@ -143,7 +143,7 @@ describe('the scopes of an owner', () => {
     expect((await here.system.events({ action: 'owner.changed' })).items).toMatchObject([{ actorId: 'system' }])
   })
 
-  it('looks up an owner again only in the tenant that changed and for tokens without a tenant', async () => {
+  it('after ownerChanged(), looks up the owner only in that tenant and for tokens without a tenant', async () => {
     const asked: (string | undefined)[] = []
     const shared = memoryStore()
     const options = {
@@ -182,7 +182,7 @@ describe('the scopes of an owner', () => {
     }
   })
 
-  it('does not cache a late answer about an owner that changed in the meantime', async () => {
+  it('does not cache a late response about an owner that changed in the meantime', async () => {
     let answer: (owned: OwnerPermissions) => void = () => undefined
     const tokens = instance({
       owner: () =>

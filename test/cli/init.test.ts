@@ -161,7 +161,7 @@ describe('init', () => {
     return /Save this as `server\.js`:\s+```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
   })()
 
-  it("init beside the README's quick start writes nothing, and says where to move the instance", async () => {
+  it("init next to the README's quick start writes nothing, and says where to move the instance", async () => {
     project({ dependencies: { express: '5', latchkey: '1' } })
     shell.write('server.js', QUICK_START)
     for (const json of [[], ['--json']]) {

@@ -50,7 +50,7 @@ it.each([
   const { tokens, read, hold } = heldReads()
   const call = await start(tokens)
   const [evil, good] = [await mint(tokens, { tenantId: 'evil' }), await mint(tokens, { tenantId: 'good' })]
-  // Decisions are then made from memory, so the only reads are those that take turns.
+  // Decisions are now made from memory, so the only remaining reads are those that wait in the queue.
   for (const { token } of [evil, good]) {
     await warm(tokens, token)
     expect(await call(token)).toBe(200)

@@ -23,21 +23,21 @@ it.each([
   ['expiresInDays', 'expiresIn'],
   ['rotate_every_hours', 'rotateEvery'],
   ['ttlMinutes', 'expiresIn'],
-])('explains that the unit belongs in the value, because a bare number would be seconds: %s', (key, meant) => {
+])('explains that the unit of a duration belongs in the value, because a bare number would be seconds: %s', (key, meant) => {
   expect(unknownName(key, FIELDS)).toBe(`unknown field; did you mean "${meant}", with the unit in the value, as in "90d"?`)
 })
 
-it('names every field that starts with the given name', () => {
+it('the error for an unknown field names every field that starts with the given name', () => {
   expect(unknownName('created', ['createdBefore', 'createdAfter', 'createdBy'])).toBe(
     'unknown field; did you mean "createdBefore", "createdAfter" or "createdBy"?',
   )
 })
 
-it('explains that optional is the opposite of required', () => {
+it('the error for an unknown field explains that optional is the opposite of required', () => {
   expect(unknownName('required', ['optional', 'realm'])).toBe('unknown field; did you mean "optional", which is the opposite?')
 })
 
-it('lists the valid names if an unrelated name suggests none of them', () => {
+it('the error for an unknown field lists the valid names if the given name resembles none of them', () => {
   expect(unknownName('color', FIELDS)).toBe('unknown field; use one of name, scopes, expiresAt, expiresIn, notBefore, rotateEvery')
   expect(unknownName('color', ['url'])).toBe('unknown field; use url')
   expect(unknownName('color', [])).toBe('unknown field')

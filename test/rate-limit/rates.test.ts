@@ -55,7 +55,7 @@ describe('a limit', () => {
     expect(verdicts.filter((word) => word === 'rate_limited')).toHaveLength(150)
   })
 
-  it("a limit may depend on the principal's metadata or an async function", async () => {
+  it("a limit can depend on the principal's metadata or an async function", async () => {
     const points = async ({ metadata }: { readonly metadata?: { readonly [name: string]: unknown } }): Promise<number | undefined> =>
       typeof metadata?.perMinute === 'number' ? metadata.perMinute : undefined
     const tokens = limited([{ ...perToken(2), points }])

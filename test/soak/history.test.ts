@@ -12,7 +12,7 @@ function withToken(): History {
 }
 
 describe('the history of a soak test', () => {
-  it('accepts a verification within the bound after an acknowledged revocation', () => {
+  it('the soak history accepts a verification within the bound after an acknowledged revocation', () => {
     const history = withToken()
     history.ending('a', 900)
     history.done('revoke', ended, ['a'])
@@ -21,7 +21,7 @@ describe('the history of a soak test', () => {
     expect(history.latestMs).toBe(2000)
   })
 
-  it('reports an acceptance past the bound, whether the verification or the revocation is reported first', () => {
+  it('the soak history reports an acceptance past the bound, whether the verification or the revocation is reported first', () => {
     const [first, second] = [withToken(), withToken()]
     for (const history of [first, second]) history.ending('a', 900)
     first.done('revoke', ended, ['a'])
@@ -31,14 +31,14 @@ describe('the history of a soak test', () => {
     for (const history of [first, second]) expect(history.violations).toEqual(['a was accepted 0.5 ms past the bound'])
   })
 
-  it('reports nothing about an end that was never acknowledged', () => {
+  it('the soak history reports nothing about an end that was never acknowledged', () => {
     const history = withToken()
     history.ending('a', 900)
     history.seen('node 1', { ...nothing, accepted: [['a', 9000]] })
     expect(history.violations).toEqual([])
   })
 
-  it('reports a refused token that was never revoked, and an acceptance after a refusal', () => {
+  it('the soak history reports a refused token that was never revoked, and an acceptance after a refusal', () => {
     const history = withToken()
     history.seen('node 1', { ...nothing, refused: [['a', 'token_invalid', 500]] })
     history.ending('a', 900)
@@ -49,7 +49,7 @@ describe('the history of a soak test', () => {
     ])
   })
 
-  it('reports how long a token was answered with 503 in outages that began while there was no primary', () => {
+  it('the soak history reports how long a token was answered with 503 in outages that began while there was no primary', () => {
     const history = new History(2000)
     const outages = [
       [0, 900],

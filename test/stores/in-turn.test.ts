@@ -24,7 +24,7 @@ const pool = () => {
 const settled = async (): Promise<void> => void (await vi.advanceTimersByTimeAsync(0))
 
 describe('waiting in turn for a connection of a pool', () => {
-  it('keeps calls within the connection limit and in order', async () => {
+  it('a pool queue keeps calls within the connection limit and in order', async () => {
     const { take, out } = pool()
     const turn = inTurn(2, take)
     const order: number[] = []
@@ -44,7 +44,7 @@ describe('waiting in turn for a connection of a pool', () => {
     expect(out()).toBe(2)
   })
 
-  it('requests no connection from the pool for calls that waited too long', async () => {
+  it('a pool queue requests no connection for calls that waited too long', async () => {
     const { take } = pool()
     const turn = inTurn(1, take)
     const held = await turn()
@@ -58,7 +58,7 @@ describe('waiting in turn for a connection of a pool', () => {
     expect(take).toHaveBeenCalledTimes(2)
   })
 
-  it('returns a connection unused if the pool provides it too late', async () => {
+  it('a pool queue returns a connection unused if the pool provides it too late', async () => {
     const release = vi.fn()
     const turn = inTurn(1, () => new Promise<{ release(drop?: boolean): void }>((resolve) => setTimeout(resolve, 6_000, { release })))
     const late = turn().catch((error) => error.code)
@@ -69,7 +69,7 @@ describe('waiting in turn for a connection of a pool', () => {
     expect(release.mock.calls).toEqual([[undefined]])
   })
 
-  it('lets the next call through when the pool fails', async () => {
+  it('a pool queue lets the next call through when the pool fails', async () => {
     const take = vi.fn(async () => ({ release() {} })).mockRejectedValueOnce(new Error('down'))
     const turn = inTurn(1, take)
     const first = turn()
@@ -130,7 +130,7 @@ describe('shares of a pool', () => {
     expect(order).toEqual(['change'])
   })
 
-  it.each([1, 2, undefined])('serves every share of a pool whose size is %s', async (size) => {
+  it.each([1, 2, undefined])('every kind of call is served on a pool of size %s', async (size) => {
     const { take } = pool()
     const { any, feed, others, reads } = sharesOf(size, take)
     for (const share of [any, feed, others, reads, any, feed, others, reads]) (await share()).release()

@@ -4,7 +4,7 @@ import { Lineage } from '../../adapters/stores/sql/queries/lineage.js'
 const row = (run: string, run_before: string) => ({ run, run_before })
 
 describe('the lineage of server runs', () => {
-  it('accepts a new run of the server that names the last run as its predecessor', () => {
+  it('a feed accepts a new run of the server that names the last run as its predecessor', () => {
     const lineage = new Lineage()
     lineage.note(row('a', ''))
     lineage.note(row('b', 'a'))
@@ -14,21 +14,21 @@ describe('the lineage of server runs', () => {
     expect(lineage.age).toBeGreaterThan(1)
   })
 
-  it('refuses a run that another run has already replaced', () => {
+  it('a feed refuses a server run that another run has already replaced', () => {
     const lineage = new Lineage()
     lineage.note(row('b', 'a'))
     expect(() => lineage.note(row('a', ''))).toThrow('replaced this one')
     lineage.note(row('b', 'a'))
   })
 
-  it('refuses a second successor of a run, such as an old primary that was restarted and written to', () => {
+  it('a feed refuses a second successor of a server run, such as an old primary that was restarted and written to', () => {
     const lineage = new Lineage()
     lineage.note(row('b', 'a'))
     expect(() => lineage.note(row('a2', 'a'))).toThrow('replaced this one')
     expect(() => lineage.note(row('a2', 'a'))).toThrow('replaced this one')
   })
 
-  it('ignores a dialect that does not identify runs', () => {
+  it('the lineage check ignores a database that does not identify runs', () => {
     const lineage = new Lineage()
     lineage.note(row('', ''))
     lineage.note(row('', ''))

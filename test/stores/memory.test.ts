@@ -39,7 +39,7 @@ describe('the memory store', () => {
     expect(Object.isFrozen(made)).toBe(false)
   })
 
-  it('stores keys such as __proto__ as plain keys', async () => {
+  it('the memory store stores keys such as __proto__ as plain keys', async () => {
     const store = memoryStore()
     const resources = JSON.parse('{"__proto__":["w1"],"constructor":[]}')
     const made = token('acme', { resources })
@@ -49,7 +49,7 @@ describe('the memory store', () => {
     expect(Object.getPrototypeOf(found)).toBe(Object.prototype)
   })
 
-  it('discards usage of unknown tokens and leases that were not renewed for a day', async () => {
+  it('the memory store discards usage of unknown tokens and leases that were not renewed for a day', async () => {
     const store = memoryStore()
     await store.recordUsage(batch({ counts: [{ tokenId: 'gone', bucketAt: 0, endpoint: '', outcome: 'allowed', scope: '', count: 1 }] }))
     expect(await store.usage({ tokenIds: ['gone'] })).toEqual({ counts: [], addresses: [] })

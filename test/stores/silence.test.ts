@@ -20,7 +20,7 @@ const codeOf = (work: Promise<unknown>): Promise<unknown> =>
   )
 
 describe('silent connections', () => {
-  it('suspects connections after a brief statement goes unanswered, except those that have answered since', async () => {
+  it('suspects all connections after a brief statement goes unanswered, except those that have answered since', async () => {
     const silence = new Silence()
     const [dead, idle, alive, unknown] = [{}, {}, {}, {}]
     for (const connection of [dead, idle, alive]) await silence.ask(connection, async () => 1)
@@ -61,14 +61,14 @@ describe('silent connections', () => {
     expect(silence.isSuspect(idle)).toBe(false)
   })
 
-  it('accepts a response that arrived in time even if the process was blocked until after the timeout', async () => {
+  it('accepts a database response that arrived in time even if the process was blocked until after the timeout', async () => {
     const silence = new Silence()
     const answered = silence.ask({}, () => new Promise((resolve) => setTimeout(resolve, BRIEF_MS, 'late')), BRIEF_MS)
     await vi.advanceTimersByTimeAsync(BRIEF_MS + 1)
     expect(await answered).toBe('late')
   })
 
-  it('fails a statement immediately if the driver throws', async () => {
+  it('fails a database statement immediately if the driver throws', async () => {
     const thrown = (): Promise<never> => {
       throw Object.assign(new Error('closed'), { code: 'ECLOSED' })
     }

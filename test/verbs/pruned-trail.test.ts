@@ -76,7 +76,7 @@ it('outsiders who ask for a removed token displace no events in its trail, howev
   const whole = ['token.pruned', 'tokens.revoked', 'token.created']
   const trail = async (): Promise<readonly string[]> => (await boss.events({ tokenId: record.id })).items.map(({ action }) => action)
   expect(await trail()).toEqual(whole)
-  // One process records the attempts of 1,000 actors a minute, so each of these stands for a minute.
+  // One process records the attempts of 1,000 actors a minute, so each round stands for a minute.
   for (let minute = 0; minute < 11; minute += 1) {
     const node = nodeOn()
     for (let at = 0; at < 1000; at += 1) await node.as({ id: `eve${at}`, tenants: [`evil${at}`], manages: 'own' }).get(record.id)

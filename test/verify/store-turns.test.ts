@@ -362,7 +362,7 @@ it('with any mix of callers, no caller exceeds a limit, no slot stays free while
   await Promise.all(calls)
 })
 
-it('ten thousand calls of which only a few may run at a time finish quickly', async () => {
+it('ten thousand calls finish quickly when only a few can run at a time', async () => {
   const turns = new StoreTurns({ monotonic: () => 0, deadlineMs: 60_000 }, () => undefined)
   const work = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
   const ask = (from: Presenter) => turns.run(from, 'store.find', undefined, work)

@@ -26,7 +26,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 
 const modeOf = async (file: string): Promise<string> => ((await stat(file)).mode & 0o777).toString(8)
 
-it('reads a manually written token with or without a trailing newline', async () => {
+it('fileStorage() reads a manually written token with or without a trailing newline', async () => {
   const storage = fileStorage(path)
   expect(await storage.load()).toBeUndefined()
   await writeFile(path, '')
@@ -37,7 +37,7 @@ it('reads a manually written token with or without a trailing newline', async ()
   }
 })
 
-it('stores only the token in the file, so other programs can read it even during a rotation', async () => {
+it('fileStorage() stores only the token in the file, so other programs can read it even during a rotation', async () => {
   const storage = fileStorage(path)
   await storage.lock(async () => {
     await storage.save({ token: TOKEN, rotation: 'a note' })
@@ -50,16 +50,19 @@ it('stores only the token in the file, so other programs can read it even during
   expect(await readdir(folder)).toEqual(['token'])
 })
 
-it.skipIf(process.platform === 'win32')('makes its files readable only by the owner unless the file already allows more', async () => {
-  const storage = fileStorage(path)
-  await storage.lock(() => Promise.resolve(storage.save({ token: TOKEN, rotation: 'a note' })))
-  expect([await modeOf(path), await modeOf(`${path}.rotation`)]).toEqual(['600', '600'])
-  await chmod(path, 0o640)
-  await storage.lock(() => Promise.resolve(storage.save({ token: NEXT })))
-  expect(await modeOf(path)).toBe('640')
-})
+it.skipIf(process.platform === 'win32')(
+  'fileStorage() makes its files readable only by the owner unless the file already allows more',
+  async () => {
+    const storage = fileStorage(path)
+    await storage.lock(() => Promise.resolve(storage.save({ token: TOKEN, rotation: 'a note' })))
+    expect([await modeOf(path), await modeOf(`${path}.rotation`)]).toEqual(['600', '600'])
+    await chmod(path, 0o640)
+    await storage.lock(() => Promise.resolve(storage.save({ token: NEXT })))
+    expect(await modeOf(path)).toBe('640')
+  },
+)
 
-it.skipIf(process.platform === 'win32')('writes to the target of a symbolic link and keeps the link', async () => {
+it.skipIf(process.platform === 'win32')('fileStorage() writes to the target of a symbolic link and keeps the link', async () => {
   await mkdir(join(folder, 'real'))
   const target = join(folder, 'real', 'token')
   await writeFile(target, TOKEN)
@@ -70,7 +73,7 @@ it.skipIf(process.platform === 'win32')('writes to the target of a symbolic link
   expect(await readFile(target, 'utf8')).toBe(`${NEXT}\n`)
 })
 
-it('allows only one lock holder at a time', async () => {
+it('fileStorage() allows only one lock holder at a time', async () => {
   const storages = Array.from({ length: 8 }, () => createFileStorage(path, CALM))
   let inside = 0
   let most = 0
@@ -90,13 +93,13 @@ it('allows only one lock holder at a time', async () => {
   expect(await readdir(folder)).toEqual([])
 })
 
-it('releases the lock when the work fails', async () => {
+it('fileStorage() releases its lock when the work fails', async () => {
   const storage = createFileStorage(path, QUICK)
   await expect(storage.lock(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed')
   expect(await readdir(folder)).toEqual([])
 })
 
-it("lets only one waiter at a time take over a dead process's lock, and removes that process's draft", async () => {
+it("fileStorage() lets only one waiter at a time take over a dead process's lock, and removes that process's draft", async () => {
   const dead = randomUUID()
   await writeFile(`${path}.lock`, dead)
   await writeFile(`${path}.${dead}.draft`, NEXT)
@@ -116,7 +119,7 @@ it("lets only one waiter at a time take over a dead process's lock, and removes 
   expect(await readdir(folder)).toEqual([])
 })
 
-it('takes over a lock with unexpected contents and removes no other file', async () => {
+it('fileStorage() takes over a lock with unexpected contents and removes no other file', async () => {
   await mkdir(join(folder, 'token.lock.x'))
   await mkdir(join(folder, 'home'))
   await writeFile(join(folder, 'home', 'important'), 'kept')
@@ -126,7 +129,7 @@ it('takes over a lock with unexpected contents and removes no other file', async
   expect((await readdir(folder)).sort()).toEqual(['home', 'token.lock.x'])
 })
 
-it('removes a lock only if its owner is unchanged, and only once among concurrent attempts', async () => {
+it('a file lock is removed only if its owner is unchanged, and only once by concurrent attempts', async () => {
   const lock = `${path}.lock`
   await writeFile(lock, 'fresh')
   expect(await takeAway(lock, 'stale')).toBe(false)
@@ -136,7 +139,7 @@ it('removes a lock only if its owner is unchanged, and only once among concurren
   expect(await readdir(folder)).toEqual([])
 })
 
-it('does not remove a lock that another process has claimed, unless that process is dead', async () => {
+it('a file lock that another process has claimed is not removed, unless that process is dead', async () => {
   const lock = `${path}.lock`
   await writeFile(lock, 'dead')
   await writeFile(claimOf(lock, 'dead'), '')
@@ -146,7 +149,7 @@ it('does not remove a lock that another process has claimed, unless that process
   expect(await readdir(folder)).toEqual([])
 })
 
-it("measures the age of a lock with its own clock and never takes over a live lock, whatever the file's mtime is", async () => {
+it("the age of a file lock is measured with the reader's own clock, and a live lock is never taken over, whatever the file's mtime is", async () => {
   await writeFile(`${path}.lock`, 'alive')
   const beat = setInterval(() => void utimes(`${path}.lock`, new Date(0), new Date(Math.random() * 1e6)), 20)
   try {
@@ -159,7 +162,7 @@ it("measures the age of a lock with its own clock and never takes over a live lo
   }
 })
 
-it('keeps its lock alive while the work runs', async () => {
+it('fileStorage() keeps its lock alive while the work runs', async () => {
   const worker = createFileStorage(path, QUICK)
   const waiting = createFileStorage(path, QUICK)
   const order: string[] = []
@@ -173,7 +176,7 @@ it('keeps its lock alive while the work runs', async () => {
   expect(order).toEqual(['worker', 'waiting'])
 })
 
-it('writes nothing after losing its lock, and leaves the new owner’s lock alone', async () => {
+it('fileStorage() writes nothing after losing its lock, and does not touch the new owner’s lock', async () => {
   const storage = createFileStorage(path, { ...QUICK, beatMs: 60_000 })
   await writeFile(path, TOKEN)
   await storage.lock(async () => {
@@ -185,12 +188,12 @@ it('writes nothing after losing its lock, and leaves the new owner’s lock alon
   expect(await readdir(folder)).toEqual(['token'])
 })
 
-it('writes nothing without the lock', async () => {
+it('fileStorage() writes nothing without the lock', async () => {
   await expect(Promise.resolve(fileStorage(path).save({ token: TOKEN }))).rejects.toThrow('the file lock was lost')
   expect(await readdir(folder)).toEqual([])
 })
 
-it('does not overwrite a token that a person has written since the file was read', async () => {
+it('fileStorage() does not overwrite a token that a person has written since the file was read', async () => {
   await writeFile(path, TOKEN)
   const storage = fileStorage(path)
   const theirs = TOKEN.replaceAll('b', 'f')
@@ -208,7 +211,7 @@ it('does not overwrite a token that a person has written since the file was read
 it.each([
   ['before the rotation', 1, []],
   ['after the rotation', 2, ['storage_failed', 'successor_unused']],
-])('adopts a token that a person writes to the file just as the client saves its own, %s', async (_, at, reported) => {
+])('the client adopts a token that a person writes to the file just as the client saves its own token, %s', async (_, at, reported) => {
   const world = await makeWorld()
   const [first, theirs] = [await world.mint(), await world.mint()]
   await writeFile(path, first)
@@ -238,7 +241,7 @@ it.each([
   await world.close()
 })
 
-it('reports why a path is not writable and does not rotate', async () => {
+it('the client reports why a path is not writable and does not rotate', async () => {
   const world = await makeWorld()
   const token = await world.mint()
   const client = createClient({

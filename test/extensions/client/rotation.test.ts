@@ -10,7 +10,7 @@ beforeEach(async () => {
 })
 afterEach(() => world.close())
 
-it('sends the token from the storage, and asks the server once when rotation is due', async () => {
+it('the client sends the token from the storage, and asks the server once when rotation is due', async () => {
   const token = await world.mint()
   const { client, errors } = holder(world, shelf(token))
   for (let n = 0; n < 3; n += 1) expect(await call(client)).toEqual({ status: 200, caller: idOf(token) })
@@ -20,7 +20,7 @@ it('sends the token from the storage, and asks the server once when rotation is 
   expect(errors).toEqual([])
 })
 
-it('rotates when rotation is due without failing a request', async () => {
+it('the client rotates when rotation is due without failing a request', async () => {
   const store = shelf(await world.mint({ rotateEvery: 30 * DAY }))
   const { client, errors } = holder(world, store)
   const callers = new Set<string>()
@@ -37,7 +37,7 @@ it('rotates when rotation is due without failing a request', async () => {
   expect(errors).toEqual([])
 })
 
-it('saves the pending rotation before rotating and the new token before using it', async () => {
+it('the client saves the pending rotation before rotating and the new token before using it', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const seen: string[] = []
@@ -55,7 +55,7 @@ it('saves the pending rotation before rotating and the new token before using it
   expect((await call(client)).caller).toBe(idOf(store.token))
 })
 
-it('keeps the old token valid for the requested overlap', async () => {
+it('the client keeps the old token valid for the requested overlap', async () => {
   const first = await world.mint()
   const { client } = holder(world, shelf(first), { overlap: '2h' })
   await call(client)
@@ -66,7 +66,7 @@ it('keeps the old token valid for the requested overlap', async () => {
   expect((await world.tokens.verify(first)).ok).toBe(false)
 })
 
-it('rotates an expiring token after two thirds of its lifetime and reports that the expiry does not change', async () => {
+it('the client rotates an expiring token after two thirds of its lifetime and reports that the expiry does not change', async () => {
   const first = await world.mint({ expiresAt: new Date(world.now() + 90 * DAY * 1000) })
   const store = shelf(first)
   const { client, errors } = holder(world, store)
@@ -84,7 +84,7 @@ it('rotates an expiring token after two thirds of its lifetime and reports that 
   expect(errors[0]?.message).toMatch(/expires at \d{4}-.*create a new token/)
 })
 
-it('rotates once even when many requests find the token due', async () => {
+it('the client rotates once even when many requests find the token due', async () => {
   const { client } = holder(world, shelf(await world.mint({ rotateEvery: DAY })))
   await call(client)
   await client.settled()
@@ -95,7 +95,7 @@ it('rotates once even when many requests find the token due', async () => {
   expect(world.count('POST /self/rotate')).toBe(1)
 })
 
-it('sends requests without waiting for a rotation', async () => {
+it('the client sends requests without waiting for a rotation', async () => {
   const { client } = holder(world, shelf(await world.mint({ rotateEvery: DAY })))
   await call(client)
   await client.settled()
@@ -115,7 +115,7 @@ it('sends requests without waiting for a rotation', async () => {
   await client.settled()
 })
 
-it('rotates on demand even when rotation is not due, and only once for concurrent calls', async () => {
+it('the client rotates on demand even when rotation is not due, and only once for concurrent calls', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const { client } = holder(world, store)
@@ -126,7 +126,7 @@ it('rotates on demand even when rotation is not due, and only once for concurren
   expect((await world.tokens.verify(store.token)).ok).toBe(true)
 })
 
-it.each([-30, 30])("follows the server's clock: a holder whose clock is %s hours off rotates on time", async (hours) => {
+it.each([-30, 30])("the client follows the server's clock: a holder whose clock is %s hours off rotates on time", async (hours) => {
   const { client, errors } = holder(world, shelf(await world.mint({ rotateEvery: DAY })))
   const wall = Date.now
   vi.spyOn(Date, 'now').mockImplementation(() => wall() + hours * 3_600_000)
@@ -154,7 +154,7 @@ it('a server whose clock is in the year 9999 causes only one rotation', async ()
   expect(world.count('POST /self/rotate')).toBe(1)
 })
 
-it('picks up a manually stored token and does not rotate the old one', async () => {
+it('the client picks up a manually stored token and does not rotate the old token', async () => {
   const store = shelf(await world.mint({ rotateEvery: DAY }))
   const { client, errors } = holder(world, store)
   await call(client)
@@ -184,7 +184,7 @@ it('a holder that was suspended past its rotation and overlap reads the storage 
   expect(sent).toEqual({ status: 200, caller: idOf(store.token) })
 })
 
-it('reports immediately that the token is not allowed to rotate itself', async () => {
+it('the client reports immediately that its token is not allowed to rotate itself', async () => {
   const { client, errors } = holder(world, shelf(await world.mint({ scopes: ['inventory:read'] })))
   expect((await call(client)).status).toBe(200)
   await client.settled()
@@ -197,7 +197,7 @@ it('reports immediately that the token is not allowed to rotate itself', async (
   expect(errors).toHaveLength(1)
 })
 
-it('reports that someone else rotated the token, and keeps using it until it expires', async () => {
+it('the client reports that someone else rotated the token, and keeps using it until it expires', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const { client, errors } = holder(world, store)

@@ -40,7 +40,7 @@ async function rotating(answer: RequestListener, deadline = 0.3) {
   return { client, store, errors, url: `${server.origin}/stock` }
 }
 
-it('accepts a valid rotation response', async () => {
+it('the client accepts a valid rotation response', async () => {
   const { client, store, errors } = await rotating((_, response) => json(response, 201, successor))
   await client.rotate()
   expect(store.kept).toEqual({ token: successor.token })
@@ -89,17 +89,20 @@ const hostile: readonly (readonly [string, RequestListener, string])[] = [
   ['a conflict', (_, response) => json(response, 409, { code: 'conflict' }), 'token_replaced'],
 ]
 
-it.each(hostile)('keeps its token and keeps sending requests when the server answers a rotation with %s', async (_, answer, code) => {
-  const { client, store, errors, url } = await rotating(answer)
-  await expect(client.rotate()).rejects.toMatchObject({ name: 'ClientError', code })
-  expect(store.token).toBe(TOKEN)
-  expect(store.kept?.rotation).toContain(ID)
-  const response = await client.fetch(url)
-  expect(await response.text()).toBe('stock')
-  expect(server?.got.at(-1)?.headers.authorization).toBe(`Bearer ${TOKEN}`)
-  expect(errors).toHaveLength(1)
-  expect(JSON.stringify([errors, errors.map(String)])).not.toContain('b'.repeat(49))
-})
+it.each(hostile)(
+  'the client keeps its token and keeps sending requests when the server answers a rotation with %s',
+  async (_, answer, code) => {
+    const { client, store, errors, url } = await rotating(answer)
+    await expect(client.rotate()).rejects.toMatchObject({ name: 'ClientError', code })
+    expect(store.token).toBe(TOKEN)
+    expect(store.kept?.rotation).toContain(ID)
+    const response = await client.fetch(url)
+    expect(await response.text()).toBe('stock')
+    expect(server?.got.at(-1)?.headers.authorization).toBe(`Bearer ${TOKEN}`)
+    expect(errors).toHaveLength(1)
+    expect(JSON.stringify([errors, errors.map(String)])).not.toContain('b'.repeat(49))
+  },
+)
 
 function drip(response: ServerResponse): void {
   response.writeHead(201)
@@ -125,7 +128,7 @@ it.each([
   ['nothing at all', () => undefined],
   ['another token', (_: unknown, response: ServerResponse) => json(response, 200, { ...self, record: { id: NEXT } })],
   ['junk', (_: unknown, response: ServerResponse) => json(response, 200, '{')],
-])('keeps sending requests when the server answers the lookup of the record with %s', async (_, answer) => {
+])('the client keeps sending requests when the server answers the lookup of the record with %s', async (_, answer) => {
   server = await place((request, response) => (request.url === '/tokens/self' ? answer(request, response) : response.end('stock')))
   const errors: ClientError[] = []
   const client = createClient({

@@ -11,7 +11,7 @@ beforeEach(async () => {
 })
 afterEach(() => world.close())
 
-it('starts with the configured token when the storage is empty, and stores its successor there', async () => {
+it('the client starts with the configured token when the storage is empty, and stores its successor there', async () => {
   const store = shelf()
   const token = await world.mint()
   const { client } = holder(world, store, { token })
@@ -23,7 +23,7 @@ it('starts with the configured token when the storage is empty, and stores its s
   expect((await call(next)).caller).toBe(idOf(store.token))
 })
 
-it('works with only a token and a save callback', async () => {
+it('the client works with only a token and a save callback', async () => {
   const token = await world.mint()
   const saved: string[] = []
   const client = createClient({ manage: MANAGE, fetch: world.fetch, token, save: (state) => void saved.push(state.token) })
@@ -33,7 +33,7 @@ it('works with only a token and a save callback', async () => {
   expect((await call(client)).caller).toBe(idOf(saved[1] ?? ''))
 })
 
-it('refuses to send requests before a token exists, and works once one is stored', async () => {
+it('the client refuses to send requests before a token exists, and works once a token is stored', async () => {
   const store = shelf()
   const { client } = holder(world, store)
   await expect(call(client)).rejects.toMatchObject({ code: 'token_missing' })
@@ -46,7 +46,7 @@ it('refuses to send requests before a token exists, and works once one is stored
 it.each([
   ['throws', () => Promise.reject(new Error('disk full'))],
   ['never answers', () => new Promise<void>(() => undefined)],
-])('does not rotate when save() %s before the rotation', async (_, save) => {
+])('the client does not rotate when save() %s before the rotation', async (_, save) => {
   const token = await world.mint()
   const { client, errors } = holder(world, shelf(token), { save, deadline: 0.05 })
   await expect(client.rotate()).rejects.toMatchObject({ code: 'storage_failed', message: expect.stringContaining('save() failed') })
@@ -55,7 +55,7 @@ it.each([
   expect(errors).toHaveLength(1)
 })
 
-it('keeps retrying to save the new token, and uses the old token until the new token is saved', async () => {
+it('the client keeps retrying to save the new token, and uses the old token until the new token is saved', async () => {
   const first = await world.mint()
   const store = shelf(first)
   let broken = true
@@ -75,7 +75,7 @@ it('keeps retrying to save the new token, and uses the old token until the new t
   expect(errors.length).toBeGreaterThan(0)
 })
 
-it('switches to the unsaved new token before the old token expires, and saves the new token once the storage works', async () => {
+it('the client uses the unsaved new token before the old token expires, and saves the new token once the storage works', async () => {
   const first = await world.mint()
   const store = shelf(first)
   let broken = true
@@ -109,7 +109,7 @@ it('switches to the unsaved new token before the old token expires, and saves th
   expect((await call(client)).caller).toBe(idOf(store.token))
 }, 120_000)
 
-it('switches to the unsaved successor when the old token is rejected', async () => {
+it('the client switches to the unsaved successor when the old token is rejected', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const save: typeof store.save = ({ token }) => {
@@ -127,13 +127,13 @@ it.each([
   ['returns junk', () => ({ token: 'Bearer x\r\nEvil: 1' }), 'load() must return { token } with a complete token'],
   ['returns an array', () => ['a'], 'load() must return { token } with a complete token'],
   ['returns a string', () => 'acme', 'load() must return { token } with a complete token'],
-])('reports the error when load() %s', async (_, load, message) => {
+])('the client reports the error when load() %s', async (_, load, message) => {
   const { client } = holder(world, shelf(), { load: load as never, deadline: 0.05 })
   await expect(call(client)).rejects.toMatchObject({ code: 'storage_failed', message })
   expect(world.requests).toEqual([])
 })
 
-it('keeps working when load() fails later', async () => {
+it('the client keeps working when load() fails later', async () => {
   const store = shelf(await world.mint({ rotateEvery: 86_400 }))
   let broken = false
   const load = (): ReturnType<typeof store.load> => {
@@ -158,14 +158,14 @@ it('keeps working when load() fails later', async () => {
 it.each([
   ['throws', () => Promise.reject(new Error('EACCES')), 'lock() failed: EACCES'],
   ['runs nothing', () => Promise.resolve(), 'lock() did not run the work'],
-])('does not rotate when lock() %s', async (_, lock, message) => {
+])('the client does not rotate when lock() %s', async (_, lock, message) => {
   const { client } = holder(world, shelf(await world.mint()), { lock })
   await expect(client.rotate()).rejects.toMatchObject({ code: 'storage_failed', message })
   expect(world.count('POST /self/rotate')).toBe(0)
   expect((await call(client)).status).toBe(200)
 })
 
-it('rotates once when lock() runs the work twice', async () => {
+it('the client rotates once when lock() runs the work twice', async () => {
   const lock = async (work: () => Promise<void>): Promise<void> => {
     await Promise.all([work(), work()])
   }
@@ -245,7 +245,7 @@ it('a process finishes a rotation that another process started and left when it 
   expect(errors).toEqual([])
 })
 
-it('adopts a token that a person stores during a rotation, and names the unused successor', async () => {
+it('the client adopts a token that a person stores during a rotation, and names the unused successor', async () => {
   const first = await world.mint({ rotateEvery: 86_400 })
   const given = await world.mint()
   const store = shelf(first)
@@ -268,7 +268,7 @@ it('adopts a token that a person stores during a rotation, and names the unused 
   ])
 })
 
-it('adopts a token that a person stores while the successor cannot be saved', async () => {
+it('the client adopts a token that a person stores while the successor cannot be saved', async () => {
   const first = await world.mint()
   const given = await world.mint()
   const store = shelf(first)
@@ -287,7 +287,7 @@ it('adopts a token that a person stores while the successor cannot be saved', as
 it.each([
   ['fails', () => Promise.reject(new Error('gone'))],
   ['still returns the token before the last one', (before: string) => ({ token: before })],
-])('saves the new token even if load() %s by then', async (_, answer) => {
+])('the client saves the new token even if load() %s during the rotation', async (_, answer) => {
   const first = await world.mint()
   const store = shelf(first)
   let isOdd = false
@@ -305,7 +305,7 @@ it.each([
   expect(errors).toEqual([])
 })
 
-it('ignores a rotation note for another token', async () => {
+it('the client ignores a rotation note for another token', async () => {
   const token = await world.mint()
   const store = shelf()
   store.put({ token, rotation: `${'x'.repeat(16)}.00000000-0000-4000-8000-000000000000.3600` })
@@ -374,7 +374,7 @@ it('a slow storage read does not restore a token that was replaced in the meanti
   expect((await call(client)).caller).not.toBe(idOf(first))
 })
 
-it('errors, inspected objects and URLs contain no token or key', async () => {
+it('errors of the client, inspected clients and URLs contain no token or key', async () => {
   const warned: unknown[] = []
   vi.spyOn(console, 'warn').mockImplementation((...parts) => void warned.push(...parts))
   const token = await world.mint()
@@ -423,7 +423,7 @@ it('errors, inspected objects and URLs contain no token or key', async () => {
   for (const text of [...printed, ...warned, ...urls]) expect(text).not.toMatch(secret)
 })
 
-it.each(FAILING_LISTENERS)('a listener that %s does not stop the client', async (_, fail) => {
+it.each(FAILING_LISTENERS)('an error listener that %s does not stop the client', async (_, fail) => {
   let told = 0
   const { client } = holder(world, shelf(await world.mint({ scopes: ['inventory:read'] })), {
     onError: () => {

@@ -58,7 +58,7 @@ function platform() {
   return { asked, resolve }
 }
 
-it('returns the addresses of both families', async () => {
+it('the name lookup returns the addresses of both families', async () => {
   const server = await nameServer({ 'both.example': ['93.184.215.14', '::1'], 'old.example': ['93.184.215.14'] })
   const { asked, resolve: byPlatform } = platform()
   const resolve = createResolve([server], byPlatform)
@@ -80,7 +80,7 @@ it('names whose servers never respond delay no other name and occupy no thread o
   expect([ended, asked]).toEqual([0, []])
 })
 
-it('asks the platform for a name that is neither in DNS nor in the hosts file', async () => {
+it('the name lookup asks the platform for a name that is neither in DNS nor in the hosts file', async () => {
   const server = await nameServer({})
   const asked: string[] = []
   const resolve = createResolve([server], (name, answer) => {
@@ -98,7 +98,7 @@ it('a name in the hosts file is found while the platform hangs', async () => {
   expect(await ask(resolve, 'localhost')).toContain('127.0.0.1')
 })
 
-it('asks the platform about one name at a time, and does not repeat a lookup that failed', async () => {
+it('the name lookup asks the platform about one name at a time, and does not repeat a failed lookup', async () => {
   const server = await nameServer({})
   const asked: string[] = []
   const answers: (() => void)[] = []
