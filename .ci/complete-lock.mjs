@@ -37,7 +37,7 @@ for (const [from, parent] of Object.entries({ ...packages })) {
     if (found !== undefined && (packages[found].version === version || !/^\d/.test(version))) continue
     const platform = platformOf(name)
     if (!/^\d+\.\d+\.\d+/.test(version) || Object.keys(platform).length === 0)
-      throw new Error(`${from} wants ${name}@${version}: add it by hand`)
+      throw new Error(`${from} needs ${name}@${version}: add it manually`)
     const place = packages[`node_modules/${name}`] ? `${from}/node_modules/${name}` : `node_modules/${name}`
     packages[place] = { version, ...(parent.dev && { dev: true }), optional: true, ...platform }
     added += 1

@@ -60,13 +60,13 @@ try {
 
   first.interrupt()
   const stopped = await first.ended()
-  expect('Ctrl-C stops it cleanly', stopped.output.includes('Stopped'), stopped.output)
+  expect('Ctrl-C stops the example cleanly', stopped.output.includes('Stopped'), stopped.output)
 
   const again = launch()
   await again.says(/Ctrl-C stops/)
   expect('the tokens are kept across a restart', (await status(successor)) === 200, '')
   const revoked = /^TOKEN=(\S+)$/m.exec(printed)?.[1] ?? ''
-  expect('the revoked one stays revoked', (await status(revoked)) === 401, '')
+  expect('the revoked token stays revoked', (await status(revoked)) === 401, '')
   again.interrupt()
   await again.ended()
 } finally {

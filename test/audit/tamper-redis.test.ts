@@ -52,14 +52,15 @@ const ACTS: { readonly [name: string]: Act } = {
     await client.zadd(log, one.seq, other.id)
     await client.zadd(log, other.seq, one.id)
   },
-  'moves one before all others': ({ client, log }, { id }) => client.zadd(log, -7, id),
-  'moves one after all others': ({ client, log }, { id }) => client.zadd(log, 1_000_000, id),
-  'moves one to a position that is not a number': ({ client, log }, { id, seq }) => client.zadd(log, seq % 2 === 0 ? '-inf' : '+inf', id),
-  'moves one to the position of another': ({ client, log }, { id }, { seq }) => client.zadd(log, seq, id),
+  'moves an event before all other events': ({ client, log }, { id }) => client.zadd(log, -7, id),
+  'moves an event after all other events': ({ client, log }, { id }) => client.zadd(log, 1_000_000, id),
+  'moves an event to a position that is not a number': ({ client, log }, { id, seq }) =>
+    client.zadd(log, seq % 2 === 0 ? '-inf' : '+inf', id),
+  'moves an event to the position of another event': ({ client, log }, { id }, { seq }) => client.zadd(log, seq, id),
   ...Object.fromEntries(
     // Two events at the same position are ordered by ID.
     ['0', 'zz'].map((id): [string, Act] => [
-      `inserts one at the position of another, as ${id}`,
+      `inserts an event at the position of another event, as ${id}`,
       async ({ client, root, log }, { body, seq }) => {
         await client.set(`${root}ev:${id}`, JSON.stringify({ ...JSON.parse(body), id }))
         await client.zadd(log, String(seq), id)
@@ -68,7 +69,7 @@ const ACTS: { readonly [name: string]: Act } = {
   ),
   ...Object.fromEntries(
     [-1, 0.5, -1e6].map((by): [string, Act] => [
-      `inserts one ${by} after another`,
+      `inserts an event ${by} after another event`,
       async ({ client, root, log }, { body, seq }) => {
         await client.set(`${root}ev:zz`, JSON.stringify({ ...JSON.parse(body), id: 'zz' }))
         await client.zadd(log, String(seq + by), 'zz')

@@ -23,7 +23,7 @@ const route = values.route.split(',')
 
 async function open(name: string): Promise<Subject> {
   const make = subjects[name]
-  if (make === undefined) throw new Error(`no store is called ${name}: ${Object.keys(subjects).join(', ')} are`)
+  if (make === undefined) throw new Error(`unknown store ${name}: use ${Object.keys(subjects).join(', ')}`)
   return make()
 }
 
@@ -78,7 +78,7 @@ console.log(`Node ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model
 try {
   for (const name of route) opened.push(await open(name))
   const [first] = opened
-  if (first === undefined) throw new Error('a route has at least two stores')
+  if (first === undefined) throw new Error('a route needs at least two stores')
   const filled = await watched(async () => {
     await fill(first.store, 0, total)
     await live(first.store)

@@ -21,7 +21,7 @@ if (name === 'server') {
   await (await import('./servers.js')).serve(quick)
 } else {
   const load = sections[name]
-  if (load === undefined) throw new Error(`no section ${name}`)
+  if (load === undefined) throw new Error(`unknown section: ${name}`)
   const result = await (await load())({ quick: quick === 'quick', worker, builds })
   process.send?.(result, () => process.exit())
 }

@@ -32,7 +32,7 @@ const only = process.argv.find((argument) => argument.startsWith('--only='))?.sl
 const chosen = only === undefined ? SECTIONS : SECTIONS.filter((name) => only.split(',').includes(name))
 
 if (!existsSync(`${FOLDER}node_modules/autocannon`)) {
-  console.log('installing what only the benchmark needs …')
+  console.log('installing packages that only the benchmark needs …')
   execFileSync('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: FOLDER, stdio: 'inherit' })
 }
 const program = await bundle(new URL('./program.ts', import.meta.url), `${FOLDER}node_modules/.cache`)

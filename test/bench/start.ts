@@ -69,7 +69,9 @@ try {
     ),
   )
   const { parts, bytes, compressed } = await sizeOfCore()
-  console.log(`\n\`import "latchkey"\` loads ${kilo(bytes)} kB of minified code at once, ${kilo(compressed)} kB compressed by Brotli:\n`)
+  console.log(
+    `\n\`import "latchkey"\` loads ${kilo(bytes)} kB of minified code immediately, ${kilo(compressed)} kB compressed by Brotli:\n`,
+  )
   const largest = [...parts].sort(([, one], [, other]) => other - one).filter(([, size]) => size > 0)
   console.log(
     table(

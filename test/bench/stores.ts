@@ -28,7 +28,7 @@ const bulk: string[][] = []
 
 for (const name of values.stores.split(',')) {
   const open = subjects[name]
-  if (open === undefined) throw new Error(`no store is called ${name}: ${Object.keys(subjects).join(', ')} are`)
+  if (open === undefined) throw new Error(`unknown store ${name}: use ${Object.keys(subjects).join(', ')}`)
   const subject = await open()
   try {
     if (values.bulk) {

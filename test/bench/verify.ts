@@ -50,7 +50,7 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
           name: 'latchkey, as adapters call it (decide and count)',
           run: each(() => {
             const verification = deciderOf(tokens).decide(pick(), request)
-            if (!('ok' in verification) || !verification.ok) throw new Error('not answered warm')
+            if (!('ok' in verification) || !verification.ok) throw new Error('not answered from the cache')
             deciderOf(tokens).countUse(verification.principal, { endpoint: 'GET /stock/:id', ip: '192.0.2.7' })
           }),
         },
@@ -58,7 +58,7 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
           name: 'latchkey, the same with usage off',
           run: each(() => {
             const verification = deciderOf(uncounted).decide(pick(), request)
-            if (!('ok' in verification) || !verification.ok) throw new Error('not answered warm')
+            if (!('ok' in verification) || !verification.ok) throw new Error('not answered from the cache')
             deciderOf(uncounted).countUse(verification.principal, { endpoint: 'GET /stock/:id', ip: '192.0.2.7' })
           }),
         },
@@ -66,7 +66,7 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
           name: 'latchkey, decide only',
           run: each(() => {
             const verification = deciderOf(tokens).decide(pick(), request)
-            if (!('ok' in verification) || !verification.ok) throw new Error('not answered warm')
+            if (!('ok' in verification) || !verification.ok) throw new Error('not answered from the cache')
           }),
         },
         {

@@ -37,7 +37,7 @@ const PATIENCE_MS = 3000
 
 async function trial(cluster: Cluster, course: Course): Promise<Trial> {
   const [made] = await cluster.chief.create(1)
-  if (made === undefined) throw new Error('no token was made')
+  if (made === undefined) throw new Error('no token was created')
   await Promise.all(course.nodes.map((node) => node.watch(made.token)))
   await course.before?.()
   const revoked = await course.revoke(made)
@@ -203,7 +203,7 @@ export async function steppedClock(cluster: Cluster, trials: number): Promise<Fi
   try {
     const run = async (): Promise<Trial> => {
       const [good] = await chief.create(1)
-      if (good === undefined) throw new Error('no token was made')
+      if (good === undefined) throw new Error('no token was created')
       await node.watch(good.token)
       turn += 1
       const before = () => node.stepClock(turn % 2 === 0 ? HOUR_MS : -HOUR_MS)

@@ -25,7 +25,7 @@ async function tabTo(page: Page, name: string | RegExp): Promise<void> {
     met.push(here)
     await page.keyboard.press('Tab')
   }
-  throw new Error(`Tab never came to ${name}, but to ${met.join(' · ')}`)
+  throw new Error(`Tab never reached ${name}, only ${met.join(' · ')}`)
 }
 
 async function pressAt(page: Page, name: string | RegExp, key = 'Enter'): Promise<void> {

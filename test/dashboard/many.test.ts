@@ -61,7 +61,7 @@ describe.skipIf(skip !== undefined)(`the page with a hundred thousand tokens ${s
       await expect.poll(first).toBe('Token 99999')
       await expect.poll(() => page.locator('tbody tr').count()).toBe(100)
       await page.locator('svg.spark').last().waitFor()
-      expect(await page.locator('svg.spark *').count(), 'a sparkline is few elements').toBeLessThanOrEqual(300)
+      expect(await page.locator('svg.spark *').count(), 'a sparkline has few elements').toBeLessThanOrEqual(300)
       await timed(page, 'reloaded in', () => page.reload({ waitUntil: 'commit' }), 'Token 99999')
       await timed(page, 'next page', () => page.getByRole('button', { name: 'Next' }).click(), 'Token 99899')
       const search = page.getByRole('searchbox', { name: 'Search by name' })

@@ -23,7 +23,7 @@ describe.skipIf(skip !== undefined)(`a token shown once ${skip ?? ''}`, () => {
     play({}, async ({ page, world }) => {
       const client = await page.context().newCDPSession(page)
       const token = await createByPage(page, 'ERP')
-      expect(await inHeap(client, token), 'it can be found while it is shown').toBe(true)
+      expect(await inHeap(client, token), 'the token can be found while it is shown').toBe(true)
       await keep(page)
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Rotate')

@@ -105,7 +105,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
         .evaluate(
           (node) => new Set([...node.querySelectorAll('time, bdi')].map((part) => Math.round(part.getBoundingClientRect().bottom))).size,
         )
-      expect(lines, 'one sentence stands on one line').toBe(1)
+      expect(lines, 'a single sentence fits on one line').toBe(1)
       await press(page, 'Activate')
       await expect.poll(async () => (await world.tokens.system.list({ status: 'active' })).items.length).toBe(1)
       await page.getByRole('button', { name: 'Deactivate', exact: true }).waitFor()

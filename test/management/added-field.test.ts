@@ -9,7 +9,7 @@ vi.mock('../../src/model/fields.js', async (original) => {
   const model = await original<typeof import('../../src/model/fields.js')>()
   const added = {
     contact: { kind: 'text', since: 1, set: 'create and update', min: 0, max: 80, audited: true, description: 'Whom to ask.' },
-    reviewAt: { kind: 'instant', since: 1, set: 'create and update', audited: true, description: 'When somebody looks at it again.' },
+    reviewAt: { kind: 'instant', since: 1, set: 'create and update', audited: true, description: 'When the token is due for review.' },
     graceSeconds: {
       kind: 'duration',
       since: 1,
@@ -17,7 +17,7 @@ vi.mock('../../src/model/fields.js', async (original) => {
       input: 'grace',
       min: 60,
       max: 3600,
-      description: 'How long it is spared.',
+      description: 'How long the token stays valid after its expiry.',
     },
     fingerprint: { kind: 'word', since: 1, secret: true, description: 'Kept in the store only.' },
   } as const
@@ -82,7 +82,10 @@ describe('a field added to the field table', () => {
     expect(CreateToken.properties.contact).toMatchObject({ type: 'string', maxLength: 80, description: 'Whom to ask.' })
     expect(CreateToken.properties).toHaveProperty('grace')
     expect(UpdateToken.properties).not.toHaveProperty('grace')
-    expect(TokenRecord.properties.graceSeconds).toMatchObject({ type: 'integer', description: 'How long it is spared.' })
+    expect(TokenRecord.properties.graceSeconds).toMatchObject({
+      type: 'integer',
+      description: 'How long the token stays valid after its expiry.',
+    })
     expect(JSON.stringify(document)).not.toContain('fingerprint')
   })
 

@@ -39,7 +39,7 @@ const traced: { readonly [Name in Code]?: Refusing } = {
 
 /** Codes that the management API never returns, or that are recorded elsewhere, with the reason. */
 const elsewhere: { readonly [Name in Code]?: string } = {
-  credential_missing: 'no caller was named, and nobody’s token was requested',
+  credential_missing: 'no caller was identified, and no token was requested',
   credential_malformed: 'not a credential',
   token_malformed: 'nobody’s token',
   token_unknown: 'nobody’s token',
@@ -51,7 +51,7 @@ const elsewhere: { readonly [Name in Code]?: string } = {
   token_revoked: 'token.refused',
   owner_denied: 'token.refused',
   ip_denied: 'token.refused',
-  resource_denied: 'token.refused, of the routes of a host',
+  resource_denied: 'token.refused, for the routes of a host',
   store_unavailable: 'a fault, reported to onError',
   store_moving: 'a fault, reported to onError, and there is nowhere to write it',
   closed: 'a fault, reported to onError',

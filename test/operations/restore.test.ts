@@ -185,7 +185,7 @@ it.each([
 
       await place.restore()
       const restored = open(place.store())
-      expect(await restored.verify(ended[0]?.token ?? ''), 'without the procedure it works again').toMatchObject({ ok: true })
+      expect(await restored.verify(ended[0]?.token ?? ''), 'without the procedure, the token works again').toMatchObject({ ok: true })
       const events = readFileSync(place.exported, 'utf8')
         .trim()
         .split('\n')
@@ -200,7 +200,7 @@ it.each([
       const end = (await restored.system.get(overlapping.record.id))?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY
       expect(end).toBeLessThanOrEqual(next.record.createdAt.getTime() + 3_600_000)
       expect([...lost].sort()).toEqual(expect.arrayContaining([born.record.id, next.record.id]))
-      expect((await reapply(restored, events)).ended, 'a second time changes nothing').toBe(0)
+      expect((await reapply(restored, events)).ended, 'running the procedure again changes nothing').toBe(0)
       await restored.close()
     } finally {
       await place.remove()

@@ -39,7 +39,7 @@ describe('instants', () => {
     ['a fraction', 1_900_000_000_000.5, /integer of milliseconds/],
     ['seconds', 1_900_000_000, /looks like seconds; pass milliseconds/],
     ['the number one', 1, /looks like seconds/],
-    ['a Date made of seconds', new Date(1_900_000_000), /looks like seconds/],
+    ['a Date created from seconds', new Date(1_900_000_000), /looks like seconds/],
     ['microseconds', 1_900_000_000_000_000, /beyond the year 9999/],
     ['one millisecond past the year 9999', MAX_INSTANT + 1, /beyond the year 9999/],
     ['a bigint', 1_900_000_000_000n],

@@ -25,8 +25,8 @@ it.each([
   ["a token's resources with its owner's", 0, (a, b) => intersectResources({ w: a }, { w: b })?.w?.length, COUNT],
   ['disjoint resources', COUNT, (a, b) => intersectResources({ w: a }, { w: b })?.w?.length, 0],
   ['the resources of a request with those of a token', 0, (a, b) => resourcesAllow({ w: b }, { w: a }), true],
-  ['wanted resources with held ones', 0, (a, b) => resourcesWithin({ w: a }, { w: b }), true],
-  ['wanted grants with the current ones', 0, (a, b) => compileCatalogue({ scopes: { x: '' } }).grantable([], a, b), undefined],
+  ['requested resources with granted resources', 0, (a, b) => resourcesWithin({ w: a }, { w: b }), true],
+  ['requested grants with current grants', 0, (a, b) => compileCatalogue({ scopes: { x: '' } }).grantable([], a, b), undefined],
 ] as [string, number, (a: readonly string[], b: readonly string[]) => unknown, unknown][])(
   'comparing %s takes a number of reads proportional to the sizes of both lists',
   (_, from, compare, result) => {

@@ -51,5 +51,5 @@ function homePage(): string {
     const lists = groups.map(({ text, pages }) => `${groups.length > 1 ? `### ${text}\n\n` : ''}${pages.map(entry).join('\n')}\n`)
     return `## ${kind}\n\n${lists.join('\n')}`
   })
-  return `# latchkey\n\nDrop-in authentication middleware for API tokens. Begin with [the tutorial](./getting-started.md), which takes ten minutes.\n\n${kinds.join('\n')}`
+  return `# latchkey\n\nDrop-in authentication middleware for API tokens. Start with [the tutorial](./getting-started.md), which takes ten minutes.\n\n${kinds.join('\n')}`
 }

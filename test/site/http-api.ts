@@ -58,7 +58,7 @@ export async function httpApiPage(): Promise<string> {
   const schemas = Object.entries(document.components.schemas).map(([name, schema]) => `### ${name}\n\n${schemaText(schema)}`)
   return `# HTTP API
 
-Every operation of the management API, made from the OpenAPI document that it serves at \`/openapi.json\`. [Management API](./management-api.md) explains who may call what, and what applies to all operations.
+Every operation of the management API, generated from the OpenAPI document that the API serves at \`/openapi.json\`. [Management API](./management-api.md) explains who can call which operation, and what applies to all of them.
 
 ${operations.join('\n\n')}
 

@@ -16,7 +16,7 @@ function linkOf(link: string, path: string, at: string, needs: (source: string) 
   if (/^(https?:|mailto:|#)/.test(link)) return undefined
   const [file = '', anchor] = link.split('#')
   const target = posix.normalize(posix.join(dirname(path), file)).replace(/\/$/, '')
-  if (!existsSync(target)) throw new Error(`${path} links to ${link}, which is not there`)
+  if (!existsSync(target)) throw new Error(`${path} links to ${link}, which does not exist`)
   const place = placeOf(target)
   if (place === undefined) return undefined
   if (place.startsWith('source/')) needs(target)

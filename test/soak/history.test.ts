@@ -44,8 +44,8 @@ describe('the history of a soak test', () => {
     history.ending('a', 900)
     history.seen('node 2', { ...nothing, refused: [['a', 'token_revoked', 950]], again: ['a'] })
     expect(history.violations).toEqual([
-      'node 1 answered token_invalid for a token that nobody had revoked',
-      'node 2 accepted a again after it had refused it',
+      'node 1 answered token_invalid for a token that was never revoked',
+      'node 2 accepted a again after refusing it',
     ])
   })
 

@@ -83,10 +83,10 @@ export class History {
     for (const [id, code, at] of report.refused) {
       const life = this.lives.get(id)
       if (life !== undefined && (life.endingBegan === undefined || at < life.endingBegan)) {
-        this.violations.push(`${node} answered ${code} for a token that nobody had revoked`)
+        this.violations.push(`${node} answered ${code} for a token that was never revoked`)
       }
     }
-    for (const id of report.again) this.violations.push(`${node} accepted ${id} again after it had refused it`)
+    for (const id of report.again) this.violations.push(`${node} accepted ${id} again after refusing it`)
   }
 
   /** The longest time that a token was answered with 503 at this node, among outages that began in one of these times. */

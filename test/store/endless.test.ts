@@ -15,7 +15,7 @@ function endless(change: (honest: TokenStore, count: () => number) => Partial<To
   let calls = 0
   const count = (): number => {
     calls += 1
-    if (calls > LONGEST) throw new Error('asked without end')
+    if (calls > LONGEST) throw new Error('queried endlessly')
     return calls
   }
   const store = { ...honest, ...change(honest, count) } as TokenStore
@@ -41,7 +41,7 @@ describe('a custom store that always has more to do', () => {
       list: async () => [{ id: 'x', createdAt: 1 }],
       trimUsage: async () => {
         calls += 1
-        if (calls > LONGEST) throw new Error('asked without end')
+        if (calls > LONGEST) throw new Error('queried endlessly')
         return true
       },
     }

@@ -15,7 +15,7 @@ vi.mock('../../src/model/fields.js', async (original) => {
   const model = await original<typeof import('../../src/model/fields.js')>()
   const added = {
     note: { kind: 'text', since: 2, description: 'A note.' },
-    quietUntil: { kind: 'instant', since: 2, description: 'When it speaks again.' },
+    quietUntil: { kind: 'instant', since: 2, description: 'When its notices resume.' },
     labels: { kind: 'json', since: 2, description: 'Labels.' },
   } as const
   return { ...model, FIELDS: { ...model.FIELDS, ...added }, FIELD_ROWS: [...model.FIELD_ROWS, ...Object.entries(added)] }

@@ -10,7 +10,7 @@ import { findProgram, idOf } from './sql-server.js'
 /** Why PgBouncer cannot be started here, or `undefined`. With `LATCHKEY_REQUIRE_SERVICES=1`, this is an error. */
 export const pgBouncerMissing = (): string | undefined => {
   if (findProgram('pgbouncer') !== undefined) return undefined
-  const skip = 'there is no pgbouncer to start for this test: install the package pgbouncer'
+  const skip = 'pgbouncer is not installed: install the package pgbouncer'
   if (process.env.LATCHKEY_REQUIRE_SERVICES === '1') throw new Error(`LATCHKEY_REQUIRE_SERVICES=1, but ${skip}`)
   console.warn(`skipped: ${skip}`)
   return skip

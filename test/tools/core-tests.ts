@@ -50,7 +50,7 @@ export async function coverageOf(folder: string, test: string, files: readonly s
   const once = (): Promise<Run> => run(folder, [test], [...more, ...files.map((file) => `--coverage.include=${file}`)])
   const first = await once()
   if (!first.passed) {
-    console.log(`${test} failed without any mutant, and runs again:\n${first.output}`)
+    console.log(`${test} failed without any mutant, and is run again:\n${first.output}`)
     if (!(await once()).passed) return undefined
   }
   const report: unknown = JSON.parse(readFileSync(join(reports, 'coverage-final.json'), 'utf8'))

@@ -50,7 +50,7 @@ export const bundle = async (): Promise<string> => {
 
 /** Throws if the page has not been built, so no package is made without it. */
 export const requirePage = (path: string = target): void => {
-  if (!existsSync(path)) throw new Error('The page is not built, and the package must not be made without it: run `npm run page` first.')
+  if (!existsSync(path)) throw new Error('The page is not built, and the package must not be packed without it: run `npm run page` first.')
 }
 
 const quoted = (text: string): string => `'${JSON.stringify(text).slice(1, -1).replace(/\\"/g, '"').replace(/'/g, "\\'")}'`

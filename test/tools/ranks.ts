@@ -110,7 +110,7 @@ export const importsOf = (text: string): readonly string[] => {
 /** The violations in the imports of one file, one sentence each. */
 export const violationsOf = (path: string, text: string): readonly string[] => {
   const rank = rankOf(path)
-  if (rank === undefined) return [`${path} has no place in the layout`]
+  if (rank === undefined) return [`${path} belongs to no layer`]
   return importsOf(text).flatMap((specifier) => {
     if (!specifier.startsWith('.')) {
       return isAllowed(specifier, allowedPackages(path)) ? [] : [`${path} must not import the package ${specifier}`]
@@ -120,7 +120,7 @@ export const violationsOf = (path: string, text: string): readonly string[] => {
     if (!specifier.endsWith('.js')) return [`${path} imports ${specifier} without its .js ending`]
     const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts')
     const targetRank = rankOf(target)
-    if (targetRank === undefined) return [`${path} imports ${target}, which has no place in the layout`]
-    return targetRank > rank ? [`${path} imports ${target}, which is above it`] : []
+    if (targetRank === undefined) return [`${path} imports ${target}, which belongs to no layer`]
+    return targetRank > rank ? [`${path} imports ${target}, which is in a higher layer`] : []
   })
 }

@@ -102,7 +102,7 @@ describe('permissions that an actor may grant', () => {
     ['a token in one of its two tenants', WHO.partner, { tenantId: 't2' }, 'done'],
     ['a token for all tenants, as a superadmin', WHO.superadmin, {}, 'done'],
     ['anything if it has no tenant', WHO.nowhere, { tenantId: 't1' }, 'grant_denied tenantId'],
-    ['a token that somebody else owns', WHO.own, { tenantId: 't1', ownerId: 'ann' }, 'grant_denied ownerId'],
+    ['a token that another person owns', WHO.own, { tenantId: 't1', ownerId: 'ann' }, 'grant_denied ownerId'],
     ['a token that it owns', WHO.own, { tenantId: 't1', ownerId: 'bob' }, 'done'],
     ['a scope that it holds', some({ scopes: ['stock:read'] }), {}, 'done'],
     ['a scope that it does not hold', some({ scopes: ['stock:write'] }), {}, 'grant_denied scopes'],

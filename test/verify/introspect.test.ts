@@ -8,7 +8,7 @@ async function world() {
   const tokens = instance({
     owner: () => {
       asked += 1
-      if (away) throw new Error('the directory is away')
+      if (away) throw new Error('the directory is down')
       return { scopes: ['stock:read'] }
     },
   })

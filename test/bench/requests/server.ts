@@ -31,7 +31,7 @@ const credentials: string[] = []
 for (let at = 0; at < KEYS; at += 1) {
   const { token, record } = await creator.create({ name: `key ${at}`, scopes: ['stock:read'] }, ...BY)
   const [stored] = store.find([record.id])
-  if (stored === undefined) throw new Error('a token that was made is not in the store')
+  if (stored === undefined) throw new Error('a created token is not in the store')
   records.set(record.id, { id: record.id, name: stored.name, digest: stored.digest, scopes: new Set(['stock:read']) })
   credentials.push(`Bearer ${token}`)
 }
@@ -47,7 +47,7 @@ const protections: { readonly [variant: string]: () => Promise<Protection> } = {
   latchkey: async () => ({ adapter: (await load(framework)) as Adapter, tokens }),
 }
 const server = await apps[framework]?.(await protections[variant]?.())
-if (server === undefined) throw new Error(`no framework ${framework}`)
+if (server === undefined) throw new Error(`unknown framework: ${framework}`)
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 let finish: (() => Promise<Shares>) | undefined

@@ -40,7 +40,7 @@ export const telemetryCost: Section = async ({ quick }) => {
   const verify = (tokens: Latchkey<keyof typeof SCOPES>): Principal => {
     next = next + 1 === texts.length ? 0 : next + 1
     const verification = deciderOf(tokens).decide(texts[next] ?? '', { ip: '192.0.2.7', method: 'GET', endpoint: '/stock/:id' })
-    if (!('ok' in verification) || !verification.ok) throw new Error('not answered warm')
+    if (!('ok' in verification) || !verification.ok) throw new Error('not answered from the cache')
     deciderOf(tokens).countUse(verification.principal, { endpoint: 'GET /stock/:id', ip: '192.0.2.7' })
     return verification.principal
   }

@@ -44,7 +44,7 @@ export async function pack(work: string): Promise<string> {
   const strangers = files.filter(
     (path) => !/^(dist\/|docs\/.*\.md$|examples\/|(README|CHANGELOG|SECURITY|CONTRIBUTING)\.md$|LICENSE$|package\.json$)/.test(path),
   )
-  if (strangers.length > 0) throw new Error(`the package holds more than it should: ${strangers.join(', ')}`)
+  if (strangers.length > 0) throw new Error(`the package contains files that no user needs: ${strangers.join(', ')}`)
   if (!files.includes('dist/third-party-notices.txt')) throw new Error('the package lacks the notices of the code that it bundles')
   return join(work, packed.filename)
 }

@@ -63,6 +63,6 @@ export const toCommonJs = (program: string): string => {
     if (names !== undefined) requires.push(`const {${names.replaceAll(' as ', ': ')}} = require('${from}')`)
     return ''
   })
-  if (/^import\b/m.test(body)) throw new Error('the quick start has an import of a form that has no CommonJS equal here')
+  if (/^import\b/m.test(body)) throw new Error('the quick start has a form of import that this function cannot convert to CommonJS')
   return `${requires.join('\n')}\n\nconst main = async () => {\n${body.replace(/^export /gm, '')}\n}\n\nmain()\n`
 }

@@ -74,7 +74,7 @@ const bundle = async (bench: Bench, folder: string, servers: Servers, drivers: r
   })
   await bench.check(`esbuild bundles require as CommonJS, ${with_}`, async () => {
     const said = await esbuild('--format=cjs', '--outfile=out/cjs/app.cjs', 'app.cjs')
-    if (said.trim() !== '') throw new Error(`it warns: ${said}`)
+    if (said.trim() !== '') throw new Error(`esbuild warns: ${said}`)
     await lives('cjs', 'app.cjs')
   })
   await bench.check(`webpack bundles import and require, ${with_}`, async () => {

@@ -13,7 +13,7 @@ export const commandLine: Suite = {
     await bench.check('npx latchkey prints its version', async () => {
       const { version } = JSON.parse(await readFile(join(folder, 'node_modules/latchkey/package.json'), 'utf8'))
       const told = (await latchkey('--version')).trim()
-      if (told !== version) throw new Error(`it says ${told}, and the package is ${version}`)
+      if (told !== version) throw new Error(`it prints version ${told}, but the package has version ${version}`)
     })
     await bench.check('npx latchkey init, create, update, revoke, owner-gone and erase work as installed', async () => {
       await latchkey('init')

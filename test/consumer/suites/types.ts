@@ -23,7 +23,7 @@ const WRONG = 'wrong-scope.ts(4,15),wrong-scope.ts(7,48),wrong-scope.ts(8,55)'
 const errsAt = async (folder: string, resolution: Resolution, files: readonly string[], places: string): Promise<void> => {
   const errors = await compile(folder, resolution, files)
   if (placesOf(errors) !== places || errors.some((line) => !TYPO.test(line)))
-    throw new Error(`there should be errors at ${places}, and there are:\n${errors.join('\n') || 'none'}`)
+    throw new Error(`expected errors at ${places}, but got:\n${errors.join('\n') || 'none'}`)
 }
 
 /** Nest 12 consists only of ES modules. */

@@ -15,7 +15,7 @@ it('a copy ends, and lifts its fence, even if the old store always has more even
   const placed = Array.from({ length: 100 }, (_, at) => storedEvent({ prefix: 'acme_test', id: `e${at}` }))
   const placeEvents = (): readonly StoredEvent[] => {
     calls += 1
-    if (calls > LONGEST) throw new Error('asked without end')
+    if (calls > LONGEST) throw new Error('queried endlessly')
     return placed
   }
   const from: TokenStore = { ...memoryStore(), placeEvents }

@@ -62,7 +62,7 @@ for (let round = 0; round < ROUNDS; round += 1) {
 }
 const deadline = Date.now() + 15_000
 while (!(await tried(() => store.find([known.id])))) {
-  if (Date.now() > deadline) throw new Error('it does not recover')
+  if (Date.now() > deadline) throw new Error('the store does not recover')
   await new Promise((resolve) => setTimeout(resolve, 20))
 }
 await stop?.()
