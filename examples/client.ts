@@ -65,7 +65,7 @@ try {
   await Promise.all(workers)
   console.log(`${callers.size} tokens worked, ${failed} requests failed`)
 
-  // After a restart, the environment still contains the first token, which has been replaced. The file has the current one.
+  // After a restart, the environment still contains the first token, which has been replaced. The file has the current token.
   const restarted = started()
   console.log(`after a restart: ${(await restarted.fetch(`${origin}/api/stock`)).status}`)
   await restarted.settled()

@@ -35,7 +35,7 @@ async function write(log: Log, line: Line): Promise<BulkResult> {
   await log.file.appendFile(`${text}\n`)
   await log.file.datasync()
   log.size += Buffer.byteLength(text) + 1
-  // Parsed again, so that the state is what the file contains, and shares nothing with the caller's objects.
+  // Parsed again, so that the state equals the contents of the file, and shares nothing with the caller's objects.
   return apply(log.state, JSON.parse(text))
 }
 
@@ -63,7 +63,7 @@ export function logStore(path: string): TokenStore {
     await (await closing)?.file.close()
   }
 
-  /** Runs one change at a time, so that nothing happens between comparing and setting. */
+  /** Runs one change at a time, so that no other change happens between comparing and setting. */
   async function inTurn<T>(work: (log: Log) => Promise<T>): Promise<T> {
     const mine = turn.then(async () => work(await log()))
     turn = mine.catch(shut).catch(() => {})

@@ -66,7 +66,7 @@ export type ErrorDetails = {
   readonly cause?: unknown
 }
 
-/** Marks a latchkey error, whichever copy of the package or realm created it. It identifies an error and grants nothing. */
+/** Marks a latchkey error from any copy of the package and any realm. It identifies an error and grants nothing. */
 const BRAND: symbol = /* @__PURE__ */ Symbol.for('latchkey.error')
 
 /** The base class of every latchkey error: `switch (error.code)` narrows it, and named subclasses support `instanceof`. */
@@ -143,7 +143,7 @@ function pathOf(place: InputPlace): readonly PropertyKey[] {
   return typeof place === 'string' ? place.split('.') : place
 }
 
-/** The input is invalid; `field` names the wrong part, and nothing was changed. */
+/** The input is invalid; `field` names the invalid part, and nothing was changed. */
 export class InvalidInputError extends LatchkeyError<'invalid_input'> {
   /** Every problem that was found; the message describes the first. */
   readonly issues: readonly InputIssue[]

@@ -43,8 +43,8 @@ export type EventsInput = {
   /** 1 to 1000. @default 50 */
   readonly limit?: number | undefined
   /**
-   * `oldest` follows the audit log: a page with events always has a `nextCursor`, after which later events appear. No event is skipped or
-   * returned twice, however many nodes write at the same time.
+   * `oldest` follows the audit log: a page with events always has a `nextCursor`, after which later events appear. No event is skipped or returned twice,
+   * even if many nodes write at the same time.
    *
    * @default 'newest'
    */
@@ -68,7 +68,7 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   list(input?: ListInput): Promise<Page<TokenRecord>>
   /** Changes a token's settings. Revoked tokens cannot be changed. */
   update(id: string, changes: UpdateInput<S>, options?: IfVersion): Promise<TokenRecord>
-  /** Activates a deactivated token. The actor must have at least the reach of the one who deactivated it. */
+  /** Activates a deactivated token. The actor must have at least the reach of the actor who deactivated it. */
   activate(id: string, options?: IfVersion): Promise<TokenRecord>
   /** Stops a token until it is activated again. */
   deactivate(id: string, options?: IfVersion): Promise<TokenRecord>
@@ -127,7 +127,7 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   consume(name: string, handler: EventHandler, options?: ConsumeOptions): EventConsumer
   /**
    * Removes the position of a consumer that no longer runs, and the dead letters of a webhook, which is named `webhook:<id>`. Resolves to
-   * whether it existed. If a node died while it ran the consumer, this takes up to 30 seconds. Throws a `conflict` while a node runs it.
+   * whether it existed. If a node died while running the consumer, this takes up to 30 seconds. Throws a `conflict` while a node is running it.
    */
   forgetConsumer(name: string): Promise<boolean>
   /**
@@ -186,7 +186,7 @@ export type Decider = {
   readonly resources?: ResourceMode | undefined
   /** Reports to the host a fault that caused a 503 or was suppressed. */
   readonly report: Report
-  /** Like `verify`, but returns synchronously if no I/O is needed, and leaves counting an allowed use to `countUse`. `deadlineMs` applies if it has no deadline of its own. */
+  /** Like `verify`, but synchronous if no I/O is needed, and without counting an allowed use. `deadlineMs` applies if it has no deadline of its own. */
   decide(token: unknown, context?: VerifyContext, deadlineMs?: number): MaybePromise<Verification>
   /** The monotonic clock that deadlines are measured by. @default performance.now() */
   readonly monotonic?: (() => number) | undefined
@@ -227,7 +227,7 @@ export type Internals = Decider & {
     Settings,
     'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner' | 'clock' | 'retention' | 'store' | 'digesters' | 'imports' | 'monotonic'
   >
-  /** How long a node may trust what it has read, in milliseconds, even while the store is unavailable. */
+  /** How long a node may trust its cached data, in milliseconds, even while the store is unavailable. */
   readonly boundMs: number
   readonly deadlineMs: number
   readonly vitals: Vitals
@@ -237,9 +237,9 @@ export type Internals = Decider & {
   consumers(): Promise<readonly ConsumerHealth[]>
   /** Calls `watch` for each call to the store, and the returned function when that call ends; `undefined` stops this. */
   watchStore(watch: ((method: StoreMethod) => (error?: unknown) => void) | undefined): void
-  /** Returns the current permissions of the token with this ID, whoever presents it. Answers from memory where `decide` would; counts nothing. */
+  /** Returns the current permissions of the token with this ID, regardless of who presents it. Answers from memory where `decide` would; counts nothing. */
   standing(id: string, ip?: string, leftMs?: number): MaybePromise<Standing>
-  /** Returns the actor and the verbs bound to it. Its address is `ip` unless it names another. The verbs share the `allowance`, and the turns of `turns`. */
+  /** Returns the actor, whose address is `ip` unless it names another, and its verbs, which share the `allowance` and are queued under `turns`. */
   actAs(actor: unknown, ip?: string, allowance?: Allowance, turns?: string): { readonly handle: TokenHandle; readonly actor: Actor }
   /** Returns the token from which this instance created a principal, even if the principal's properties were overwritten; `undefined` for anything else. */
   holderOf(principal: unknown): TokenHolder | undefined
@@ -249,7 +249,7 @@ export type Internals = Decider & {
   createTicket(principal: unknown): Promise<Ticket>
   /** Records a refused request, coalesced. Callers do not wait for it. */
   noteAttempt(attempted: Attempted): void
-  /** Returns the record of this token, or one that is `mine` if several have its secret; `undefined` if it is not ours. Reads the primary; decides and counts nothing. Wrong secrets are charged to `from`. */
+  /** Reads the primary for the record of this token, or for one that is `mine` if several have its secret. Wrong secrets are charged to `from`. */
   identify(token: string, allowance?: Allowance, from?: Presenter, mine?: IsMine): Promise<TokenRecord | undefined>
   introspect(token: string, allowance: Allowance, from: Presenter): Promise<Introspection>
   /** Like `consume` as the application itself, with events as the store keeps them. A handler may throw `RetryLater`. */
@@ -258,7 +258,7 @@ export type Internals = Decider & {
   store(): Pick<GuardedStore, 'events' | 'consumers' | 'saveConsumer' | 'diagnose'>
 }
 
-// Kept apart from the objects that hosts hold, so that nobody can pass in their own decider.
+// Kept apart from the objects that hosts hold, so that no other code can pass in its own decider.
 const deciders: WeakMap<object, Decider> = new WeakMap()
 const internals: WeakMap<object, Internals> = new WeakMap()
 

@@ -175,7 +175,7 @@ export function management(tokens: Latchkey, options: ManagementOptions): Middle
 
 // Express extends these Node objects in place.
 function onExpress(req: IncomingMessage, res: ServerResponse): readonly [Request, Response] {
-  // The contexts of Koa and Hono, and the requests of Fastify. A host's unit test may pass any other object.
+  // Koa and Hono contexts, and Fastify requests. A host's unit test can pass any other object.
   if (req.rawHeaders === undefined && ('req' in req || 'raw' in req)) {
     throw new InvalidInputError(
       'request',

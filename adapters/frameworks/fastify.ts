@@ -71,7 +71,7 @@ const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authentic
   app.addHook('onRequest', options.optional === true ? authenticateRequest : markGuard(authenticateRequest))
 }
 
-// Throws if the plugin was called as on other frameworks, or if the instance was passed in place of the options.
+// Throws if the plugin was called directly, as on other frameworks, or if the instance was passed in place of the options.
 function checkRegistered(app: object, options: object, name: string, write: string): void {
   if ('addHook' in Object(app) && 'tokens' in Object(options)) return
   const message = `is a plugin: app.register(${name}, ${write})`
@@ -226,7 +226,7 @@ function hostnameOf({ raw, host, hostname }: FastifyRequest): string {
   return typeof authority === 'string' && (host === field || hostname === field) ? authority : hostname
 }
 
-// Fastify names only the pattern of a prefix. Each of its parameters is one segment of the requested path. If the router has read the path differently,
+// Fastify exposes only the pattern of a prefix. Each parameter in it stands for one segment of the requested path. If the router read the path differently,
 // returns the pattern, which matches no request.
 function mountPathOf({ url, params }: FastifyRequest, prefix: string): string {
   if (!prefix.includes(':')) return prefix

@@ -181,7 +181,7 @@ export function management(tokens: Latchkey, given: ManagementOptions): Hono {
   return new Hono().all('/*', markGuard(manageTokens))
 }
 
-// The requests of Express, and the contexts of Koa.
+// Express requests and Koa contexts.
 function checkContext(c: object): void {
   const { req } = c as { readonly req?: object }
   if (!('rawHeaders' in c) && !(typeof req === 'object' && 'rawHeaders' in req)) return
@@ -203,8 +203,8 @@ function arrivalOf(env: unknown): { readonly target?: string; readonly bodyTaken
  * Ends the request's signal with its response. A handler returns the response long before a stream is over, and that stream may be the first to read the
  * signal.
  *
- * Node reports the end of a response. Elsewhere the end of the body is watched, but only if the signal was read already or the response declares a stream,
- * because watching every body would slow down plain responses. For other responses, only a disconnect of the client ends the signal.
+ * Node reports the end of a response. Elsewhere the end of the body is watched, but only if the signal has already been read or the response declares a
+ * stream. Watching every body would slow down plain responses. For other responses, only a disconnect of the client ends the signal.
  */
 function endWithResponse(c: Context, principal: Principal): void {
   const { outgoing, incoming } = Object(c.env) as { readonly outgoing?: Closing; readonly incoming?: { readonly socket?: Closing } }
@@ -212,7 +212,7 @@ function endWithResponse(c: Context, principal: Principal): void {
   // If an inner guard refused, no handler has responded.
   else if (!c.finalized || c.req.method === 'HEAD' || c.res.status === 204 || c.res.status === 304) endRequest(principal)
   else if (!hasSignal(principal) && !isStream(c.res)) endRequestWith(principal, c.req.raw, onAbort)
-  // A response without a body must stay the same object: it tells platforms that they have already responded or opened a socket.
+  // A response without a body must stay the same object, because platforms use it to recognize that they have already responded or opened a socket.
   else if (c.res.body !== null)
     c.res = new Response(
       watchedBody(c.res.body, () => endRequest(principal)),
@@ -233,7 +233,7 @@ function isStream({ headers }: Response): boolean {
   return headers.has('transfer-encoding') || headers.get('content-type')?.startsWith('text/event-stream') === true
 }
 
-// A WebSocket outlives its response, which on Node and Bun does not even have status 101. An upgrade header alone does not mean that one was opened.
+// A WebSocket outlives its response, which on Node and Bun does not even have status 101. An upgrade header alone does not mean that a WebSocket was opened.
 function opensSocket(c: Context): boolean {
   return c.res.status === 101 || (c.res.status === 200 && c.req.header('upgrade')?.toLowerCase() === 'websocket')
 }
@@ -241,7 +241,7 @@ function opensSocket(c: Context): boolean {
 // Prepared header fields are not applied to a `Response` that a handler creates.
 function keepVary(c: Context, vary: string): void {
   const { status, body, headers } = c.res
-  // Must not be replaced, because this object tells platforms that they have already responded or opened a socket.
+  // Must not be replaced, because platforms use this object to recognize that they have already responded or opened a socket.
   if (body === null && (status === 200 || status === 101)) return
   const before = headers.get('vary') ?? undefined
   const value = withVary(before, vary)

@@ -177,7 +177,7 @@ type Layer = {
 const REST = /\/\*(\w+)\}?$/
 
 // @koa/router leaves the path unchanged. If the pattern of a route ends with a wildcard, the API is mounted on the part before it. But if koa-mount changed
-// the path after that match, its own path counts.
+// the path after that match, koa-mount's path counts.
 function routeOf(ctx: Context): { readonly path: string; readonly name: string } {
   const { _matchedRoute: pattern, matched = [] } = ctx as { readonly _matchedRoute?: unknown; readonly matched?: readonly Layer[] }
   const { path } = ctx
@@ -186,12 +186,12 @@ function routeOf(ctx: Context): { readonly path: string; readonly name: string }
   if (layer === undefined || typeof pattern !== 'string' || end === undefined) return { path: '', name: '' }
   const params = layer.params(path, layer.captures(path))
   const rest = Object.hasOwn(params, name) ? String(params[name]) : ''
-  // A path with percent-encoding is not one of the API's.
+  // No path of the API contains percent-encoding.
   const before = path.endsWith(rest) ? path.slice(0, path.length - rest.length).replace(/\/+$/, '') : ''
   return { path: before, name: before === '' ? '' : pattern.replace(/\{?\/\*\w+\}?$/, '') }
 }
 
-// koa-mount leaves its own path in the context. If something else removed a part of the path first, the caller may have chosen that part.
+// koa-mount leaves its own path in the context. If other middleware removed a part of the path first, the caller may have chosen that part.
 function mountNameOf(mountPath: string, known: unknown): string | undefined {
   if (mountPath === '') return ''
   const own = typeof known === 'string' ? known.replace(/\/+$/, '') : ''

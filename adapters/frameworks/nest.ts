@@ -99,7 +99,7 @@ Inject(ENGINE)(LatchkeyGuard, undefined, 0)
 
 /**
  * Decorator that allows a request only with a valid token that has all of these scopes (or any of them, with `{ any: [...] }`) and may access
- * these resources. Put it on a method or a controller; `LatchkeyGuard` is not needed in addition.
+ * these resources. Put it on a method or a controller; `LatchkeyGuard` is not needed as well.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example
@@ -133,8 +133,8 @@ export function RequireScopes<const First extends FirstInput, const Rest extends
 
 /**
  * Decorator that makes a route public. On a method, it lifts the requirements that `LatchkeyGuard` and `@RequireScopes` set on its controller and on
- * the application; on a controller, those set on the application. A guard at the same level still applies, so contradictory decorators never open a
- * route. A controller that extends a public one is not public, unless it has the decorator itself; a public method stays public when it is inherited.
+ * the application; on a controller, those set on the application. A guard at the same level still applies, so contradictory decorators never make a route
+ * public. A controller that extends a public one is not public, unless it has the decorator itself; a public method stays public when it is inherited.
  *
  * If a request carries a token anyway, the token is ignored.
  *
@@ -192,7 +192,7 @@ export class LatchkeyModule implements NestModule {
   constructor(engine: unknown, host: HttpAdapterHost, config: ApplicationConfig) {
     this.#engine = engine as Engine
     this.#host = host
-    // In Nest, the last matching filter wins. Registered here, this one comes before the host's filters; as a provider, it could come after them.
+    // In Nest, the last matching filter wins. Registered here, this filter comes before the host's filters; as a provider, it could come after them.
     config.useGlobalFilters(new RefusedExceptionFilter())
   }
 

@@ -105,7 +105,7 @@ export function memoryStore(...further: readonly unknown[]): TokenStore {
     if (conflict !== undefined) return { ok: false, conflict }
     const exceeded = change.caps?.findIndex((cap) => !holds(cap, change)) ?? -1
     if (exceeded !== -1) return { ok: false, exceeded }
-    // Copied first, so that data that cannot be copied causes an error before anything is changed.
+    // Copied first: data that cannot be copied then causes an error before anything is changed.
     const written = [...(change.inserts ?? []), ...(change.updates ?? []).map(({ record }) => record)].map((token) => frozenCopy(token))
     const told = change.events.map((event) => frozenCopy(event))
     const left = (change.erasures ?? []).map(({ after }) => frozenCopy(after))

@@ -52,9 +52,9 @@ export type RedisStoreOptions = {
 /**
  * Creates a store in Redis 7 or later, or Valkey, as a single server or a cluster.
  *
- * Each change and its audit events are one Lua script: all of it happens, or none. After a crash, the server has what its persistence kept: run it
- * with `appendonly yes`, `appendfsync always` and `maxmemory-policy noeviction`. `migrate()`, which latchkey calls once at startup, warns about other
- * settings, and names the guarantee that each one weakens.
+ * Each change and its audit events are one Lua script: all of it happens, or none. After a crash, the server has only the data that its persistence kept:
+ * run it with `appendonly yes`, `appendfsync always` and `maxmemory-policy noeviction`. `migrate()`, which latchkey calls once at startup, warns about
+ * other settings, and names the guarantee that each one weakens.
  *
  * @throws {InvalidInputError} `invalid_input` for unknown or invalid options.
  * @example

@@ -162,7 +162,7 @@ function applyRevocation(state: State, { filter, stamp, event }: Extract<Line, {
     state.tokens.set(token.id, { ...token, ...stamp, version: token.version + 1, updatedAt: stamp.revokedAt })
     counts.set(token.tenantId, (counts.get(token.tenantId) ?? 0) + 1)
   }
-  // One event for each tenant, so that those who see one tenant's events learn nothing about the others.
+  // One event for each tenant, so that readers of one tenant's events learn nothing about other tenants.
   const events = [...counts].map(([tenantId, count], index) => ({
     ...event,
     id: index === 0 ? event.id : `${event.id}_${index + 1}`,
@@ -171,7 +171,7 @@ function applyRevocation(state: State, { filter, stamp, event }: Extract<Line, {
     count,
   }))
   for (const each of events) tell(state, each)
-  // If no token matched, the feed gets no entry, which would make every node reload unchanged records.
+  // If no token matched, the feed gets no entry, because an entry would make every node reload unchanged records.
   if (matching.length > 0) state.feed.push({ bulk: filter })
   return { count: matching.length, events }
 }

@@ -28,9 +28,9 @@ export type Attempt = {
 }
 
 /**
- * Writes refused management calls to the audit log: one event a minute for each kind, and no more than nine per actor and tenant, whatever the actor tries.
+ * Writes refused management calls to the audit log: one event a minute for each kind, and no more than nine per actor and tenant.
  *
- * Two tenants may have people with the same ID, so the attempts of each tenant are tracked and recorded separately. No actor and no tenant uses up the space
+ * Two tenants may have people with the same ID, so the attempts of each tenant are tracked and recorded separately. No actor or tenant can use up the space
  * of another.
  *
  * Requests do not wait for these writes, and a refusal remains in effect even if it cannot be recorded.

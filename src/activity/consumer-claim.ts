@@ -5,7 +5,7 @@ import { SharedRead } from './shared-read.js'
 
 /** A claim that has not been renewed for this long may be taken over; it is renewed three times as often. */
 const CLAIM_MS = 6_000
-/** The same period for an idle consumer, which the row marks with a suffix after the holder. */
+/** The same period for an idle consumer. In its row, the holder has a suffix. */
 const QUIET_CLAIM_MS = 30_000
 const QUIET = ' quiet'
 /** The holder stops trusting its claim this much earlier, because the clocks of two nodes differ slightly in speed, and a very short sleep goes unnoticed. */
@@ -20,7 +20,7 @@ export const WEBHOOK = 'webhook:'
  *
  * Only the holder reads events and advances the position. The wall clock is not involved. The store keeps a version, which each write by the holder increments.
  * Another node takes over once its own monotonic clock shows that the version has not changed for the whole duration of the claim. The holder trusts its claim
- * for no longer than that, counted from before its last write. So the holder has given up before another node begins, and the store refuses any later write,
+ * for no longer than that, counted from before its last write. So the holder has stopped before another node begins, and the store refuses any later write,
  * because the version has changed. A waiting node may therefore use slightly stale rows: either its write is refused, or nothing has changed since.
  *
  * A monotonic clock may stop while the machine sleeps. For a node that is waiting at the time, this only makes the wait longer; the holder also counts the time

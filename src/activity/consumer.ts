@@ -15,7 +15,7 @@ const LONGEST_WAIT_MS = 2_000
 const SAVE_EVERY_MS = 1_000
 const FIRST_RETRY_MS = 500
 const LONGEST_RETRY_MS = 30_000
-/** How often a consumer yields between two events, so that other work in this process gets a turn. */
+/** How often a consumer yields between two events, so that other work in this process can run. */
 const TURN_EVERY_MS = 10
 
 /** Settings of a consumer. */
@@ -108,7 +108,7 @@ export class Consumer {
     try {
       await this.#claim.release()
     } catch {
-      // The store has reported it. Another node takes over once the claim has expired.
+      // The store call has already reported the failure. Another node takes over once the claim has expired.
     }
   }
 
@@ -135,7 +135,7 @@ export class Consumer {
     await this.#giveWay()
     this.#busyAt = this.#options.monotonic()
     if (this.#stopped || !(await this.#claim.hold())) return false
-    // Another node held the claim in between and got further.
+    // Another node held the claim in between and made more progress.
     if (event.seq <= this.#claim.position) return true
     const { handler, timeoutMs, graceMs, report } = this.#options
     let waitMs: number | undefined
@@ -180,7 +180,7 @@ export class Consumer {
     else await this.#wait(this.#options.reads.rows.lookInMs, false)
   }
 
-  // Its timer keeps the process alive, because a process that only consumes has nothing else to keep it alive.
+  // Its timer keeps the process alive, because in a process that only consumes, nothing else does.
   async #wait(ms: number, wakeable: boolean): Promise<void> {
     if (this.#stopped || (wakeable && this.#woken)) return
     await new Promise<void>((resolve) => {

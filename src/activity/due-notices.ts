@@ -49,7 +49,7 @@ const SOON_MS = 60_000
 export function crossedNotices(before: StoredToken, after: ListedToken, now: number, notices: Notices): readonly StoredEvent[] {
   if (!isInstant(now)) return []
   const soon = now + SOON_MS
-  // Whoever creates a token knows how soon it expires. Its holder does not know that the expiry was moved.
+  // The creator of a token knows how soon it expires, but its holder does not know that the expiry was moved.
   const changed = before.expiresAt === after.expiresAt ? after : ownFields({ ...after, createdAt: 0, updatedAt: 0 })
   const due = (token: ListedToken): readonly StoredEvent[] =>
     dueNotices(token, soon, notices)
@@ -99,7 +99,7 @@ function nearestOf(
   return thresholdMs === undefined ? undefined : { dueAt: expiresAt - thresholdMs, of: expiresAt, thresholdMs }
 }
 
-/** Returns the event of a notice. Its ID is derived from its content, so that it is written only once, however many nodes and attempts there are. */
+/** Returns the event of a notice. Its ID is derived from its content, so that it is written only once, regardless of the number of nodes and attempts. */
 export function noticeEvent(token: ListedToken, notice: Notice, now: number): StoredEvent {
   const { action, of, thresholdMs, details } = notice
   return {

@@ -3,15 +3,16 @@ export type Parties = { readonly from: string; readonly about: string }
 
 type Entry<V> = { readonly key: string; readonly value: V; readonly parties: Parties }
 
-/** The fraction of a full queue that is dropped in one step, so that the turns need not be recomputed for each new entry. */
+/** The fraction of a full queue that is dropped in one step, so that the positions need not be recomputed for each new entry. */
 const DROPPED_PART = 1 / 8
 
 /**
- * A bounded queue in which no party can use up the space or the turns of another.
+ * A bounded queue in which no party can crowd out another.
  *
- * Each entry has a place in two lines. The first line has the entries that the same party caused, with the parties concerned taking turns. The second has the
- * entries that concern the same party, with the parties that caused them taking turns. The later of the two places counts, so neither one caller with many
- * victims nor many callers with one victim can delay anyone else. When the queue is full, the entries with the latest turns are dropped.
+ * Each entry has a position in two orders. The first order contains the entries that the same party caused, and alternates between the parties concerned.
+ * The second contains the entries that concern the same party, and alternates between the parties that caused them. The later of the two positions counts,
+ * so neither one caller with many victims nor many callers with one victim can delay other parties. When the queue is full, the entries with the latest
+ * positions are dropped.
  */
 export class FairQueue<V> {
   readonly #entries: Map<string, Entry<V>> = new Map()
@@ -20,7 +21,7 @@ export class FairQueue<V> {
   readonly #capacity: number
   /** Called for each dropped entry. */
   readonly #onDrop: (value: V) => void
-  /** Returns whether this entry was served recently. It then keeps its place ahead of the others. */
+  /** Returns whether this entry was served recently. It then keeps its position ahead of the others. */
   readonly #wasServed: (value: V) => boolean
 
   constructor(capacity: number, onDrop: (value: V) => void = () => undefined, wasServed: (value: V) => boolean = () => false) {
@@ -45,7 +46,7 @@ export class FairQueue<V> {
     return Array.from(this.#entries.values(), ({ value }) => value)
   }
 
-  /** Adds an entry, or moves it behind the others of its parties. */
+  /** Adds an entry, or moves it behind the other entries of its parties. */
   put(key: string, parties: Parties, value: V): void {
     if (!this.remove(key) && this.#entries.size >= this.#capacity) this.#makeRoom()
     this.#entries.set(key, { key, value, parties })
@@ -73,7 +74,7 @@ export class FairQueue<V> {
     return this.#entries.delete(key)
   }
 
-  /** Returns the entries in the order of their turns. */
+  /** Returns the entries in queue order. */
   inTurn(): readonly (readonly [key: string, value: V, parties: Parties])[] {
     return this.#ordered().map(({ key, value, parties }) => [key, value, parties])
   }
@@ -101,7 +102,7 @@ export class FairQueue<V> {
   }
 }
 
-/** Returns the place of each entry among those of one party, where the parties on the other side take turns. */
+/** Returns the position of each entry among those of one party, alternating between the parties on the other side. */
 function turnsOf<E extends { readonly parties: Parties }>(
   entries: readonly E[],
   side: keyof Parties,

@@ -77,7 +77,7 @@ export class ImportedChanges {
 
   async #write<T>(waiting: Map<string, T>, stepOf: (item: T) => Step): Promise<void> {
     const [failure] = await tryEach([...waiting], async ([id, item]) => {
-      // Moves to the back of the queue until it succeeds, so that the others do not wait for one that the store rejects.
+      // Moves to the back of the queue until it succeeds, so that the others do not wait for a change that the store rejects.
       waiting.delete(id)
       waiting.set(id, item)
       if (await this.#change(id, stepOf(item))) waiting.delete(id)

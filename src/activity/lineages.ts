@@ -21,14 +21,15 @@ export type LineageOptions = {
   readonly deadlineMs: number
   readonly report: Report
   readonly announce: (events: readonly StoredEvent[]) => void
-  /** Reports events of the host's transactions that were placed along the way. */
+  /** Reports events of the host's transactions that a revocation placed. */
   readonly tellPlaced: (events: readonly StoredEvent[]) => void
   /** Called when tokens that match may have changed. */
   readonly changed: (filter: TokenFilter) => void
 }
 
 /**
- * Revokes whole lineages, one after the other, without delaying the request that caused it. No owner or tenant can use up the turns of another.
+ * Revokes whole lineages, one after the other, without delaying the request that caused it. Owners and tenants are served in turn, so none can crowd out
+ * another.
  *
  * Each revocation is one transaction, which revokes every token of the lineage, including a successor created at the same moment, or none of them. The next
  * flush retries a failed revocation. A second revocation, here or on another node, finds nothing left to revoke and writes nothing.
@@ -38,7 +39,7 @@ export class LineageRevoker {
   readonly #waiting: FairQueue<Reuse> = new FairQueue(MAX_WAITING, () => this.#tellFull())
   readonly #revoked: Set<string> = new Set()
   #running: Promise<void> | undefined
-  /** Whether the turns must be computed again. */
+  /** Whether the order must be computed again. */
   #hasNew = false
   #toldFull = false
 
@@ -95,7 +96,7 @@ export class LineageRevoker {
     if (failure !== undefined) throw failure[1]
   }
 
-  // Parties that arrive in the meantime get a turn before the remaining entries of parties that have many.
+  // Parties that arrive in the meantime are served before the remaining entries of parties that have many.
   *#once(): Generator<readonly [rootId: string, reuse: Reuse]> {
     const tried = new Set<string>()
     let left = this.#waiting.inTurn()[Symbol.iterator]()
@@ -107,7 +108,7 @@ export class LineageRevoker {
       const [rootId, reuse, parties] = next
       if (tried.has(rootId) || !this.#waiting.has(rootId)) continue
       tried.add(rootId)
-      // Moves to the back of the queue until it succeeds, so that the others do not wait for one that the store rejects.
+      // Moves to the back of the queue until it succeeds, so that the others do not wait for a lineage that the store rejects.
       this.#waiting.put(rootId, parties, reuse)
       yield [rootId, reuse]
     }

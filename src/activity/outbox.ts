@@ -3,14 +3,14 @@ import type { GuardedStore } from '../store/guarded-store.js'
 import { PLACED_AT_ONCE } from '../store/port.js'
 import { untilDone } from '../store/until-done.js'
 
-/** How long to look frequently for the end of a host transaction. One that takes longer is found by the next sweep of any node. */
+/** How long to look frequently for the end of a host transaction. If it takes longer, the next sweep of any node finds it. */
 const EXPECT_MS = 60_000
 
 /**
  * Events that were written in host transactions.
  *
- * Nothing signals when such a transaction commits, so this node looks for events soon after one was written here, with each sweep, and before anyone reads the
- * audit log at or past their position.
+ * Nothing signals when such a transaction commits, so this node looks for events on several occasions: soon after one was written here, with each sweep,
+ * and before the audit log is read at or past their position.
  */
 export class Outbox {
   readonly #store: GuardedStore
@@ -56,7 +56,7 @@ export class Outbox {
   /**
    * Assigns every event of transactions committed before this call its position in the order, and reports it to the host.
    *
-   * Calls that arrive while a pass is running share the next pass, because they may have come too late for the current one.
+   * Calls that arrive while a pass is running share the next pass, because they may be too late for the current pass.
    *
    * @throws StoreUnavailableError `store_unavailable`
    */

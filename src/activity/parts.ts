@@ -45,9 +45,9 @@ export class Parts<T> {
   }
 
   /**
-   * Writes what is left, and then what `next` returns, until it returns nothing.
+   * Writes the remaining parts, and then the parts that `next` returns, until it returns nothing.
    *
-   * @throws StoreUnavailableError `store_unavailable`; the next call resends what was accepted, and takes nothing new until that has succeeded
+   * @throws StoreUnavailableError `store_unavailable`; the next call resends the accepted parts, and takes no new ones until that has succeeded
    */
   async send(next: () => T | undefined): Promise<void> {
     const refused: Part<T>[] = []
@@ -107,7 +107,7 @@ export class Parts<T> {
   async #isRefused({ part, suspect }: Part<T>, error: unknown): Promise<boolean> {
     if (!isRefusal(error)) throw error
     this.#error = error
-    // If it is resent under its own number, it is counted once, whatever the store already has. Only a confirmed refusal may be dropped.
+    // If it is resent under its own number, it is counted once, regardless of what the store already has. Only a confirmed refusal may be dropped.
     if (isConnectionLost(error) && this.#failures < PATIENCE_WITH_CUTS) throw error
     const isLast = suspect && this.#options.halve(part) === undefined
     if (suspect) return !isLast || this.#failures >= PATIENCE

@@ -3,7 +3,7 @@ import type { ConsumerState } from '../store/port.js'
 /** How soon data is read again. */
 const READ_EVERY_MS = 1_000
 
-/** Data in the store that is read once a second on behalf of everyone on this node who needs it. */
+/** Data in the store that is read once a second for all callers on this node. */
 export class SharedRead<T> {
   readonly #read: () => Promise<T>
   readonly #monotonic: () => number
@@ -34,7 +34,7 @@ export class SharedRead<T> {
     return await (this.#last !== undefined && (this.#underWay || this.#leftMs > 0) ? this.#last : this.now())
   }
 
-  /** How long until the waiting callers read again, all together, as soon as the last value is too old. */
+  /** How long until the waiting callers read again: all together, once the last value is too old. */
   get lookInMs(): number {
     return this.#leftMs > 0 ? this.#leftMs : READ_EVERY_MS
   }

@@ -33,9 +33,9 @@ export type UpkeepTimes = {
   readonly since: number
   /**
    * The instant that removals may be based on. A node that is alone, and was the last one to do the task, uses its own clock. Any other node uses the last run,
-   * however far ahead its own clock is, or 0 (no instant) if the last run lies in the future. As long as one node of a cluster has the right time, that node
-   * moves the last run back to the right time, so that no wrong clock removes anything still valid. For a node that is alone, the clock of the store's server
-   * is checked as well.
+   * however far ahead its own clock is, or 0 (no instant) if the last run lies in the future. If at least one node of a cluster has the right time, it
+   * moves the last run back to that time, so no wrong clock removes anything still valid. For a node that is alone, the clock of the store's server is
+   * checked as well.
    */
   readonly sure: number
 }
@@ -134,7 +134,7 @@ export class Upkeep {
     return isInstant(now) && Math.abs(now - this.#doneAt) >= this.#task.everyMs
   }
 
-  // The last run must lie in the past. If it does not, one of the two clocks is wrong, and there is no telling which.
+  // The last run must lie in the past. If it does not, one of the two clocks is wrong, and it is unknown which.
   #tellOfClocks(since: number, now: number): void {
     const ahead = since - now
     if (ahead < this.#task.everyMs || since === this.#doneHereAt) return

@@ -3,7 +3,7 @@ import type { Entry } from '../cache/entry.js'
 /** The part of the free room that one party may hold. The fuller the buffer, the less each may hold, so that some room is always left for others. */
 const PART = 1 / 4
 
-/** What may still be added to the buffer: tokens, and rows with their endpoints and addresses. */
+/** The room that is left in the buffer: for tokens, and for rows with their endpoints and addresses. */
 type Free = { slots: number; rows: number }
 
 /** The part of the buffer that one party holds. */
@@ -36,7 +36,7 @@ export class UsageShare {
 }
 
 /**
- * Divides the buffer of unwritten uses among parties, so that while the store takes no uses, none displaces those of others.
+ * Divides the buffer of unwritten uses among parties, so that no party displaces the uses of another while the store accepts none.
  *
  * A party is a tenant; for tokens without one, an owner, and otherwise the token itself.
  */
@@ -54,7 +54,7 @@ export class UsageShares {
     const known = this.#shares.get(key)
     if (known !== undefined) return known
     const share = new UsageShare(this.#free)
-    // Without room there are no new parties, however many there are.
+    // While the buffer is full, new parties are not remembered, because there may be any number of them.
     if (this.#free.slots > 0) this.#shares.set(key, share)
     return share
   }

@@ -10,7 +10,10 @@ const MAX_ADDRESSES = 64
 /** Stores differ in the text that they reject; one rejected text would block every batch after it. */
 const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/gu
 
-/** The outcome for someone who does not hold the token. Their endpoints and addresses say nothing about the holder, and must not displace the holder's. */
+/**
+ * The outcome of a use by a caller that does not hold the token. Its endpoint and address say nothing about the holder, and must not displace those of the
+ * holder.
+ */
 export const STRANGER = 'secret_mismatch'
 
 type Counter = { readonly bucketAt: number; readonly endpoint: string; readonly scope: string; readonly outcome: string; count: number }
@@ -87,7 +90,7 @@ export class UsageSlot {
     return { tokenId: this.#tokenId, at: this.#lastAt, ...(ip !== undefined && { ip }) }
   }
 
-  // One counter an hour, however many flushes there are, because strangers could otherwise fill the stored report of a token.
+  // One counter an hour, regardless of the number of flushes, because strangers could otherwise fill the stored report of a token.
   #countStranger(now: number): void {
     const bucketAt = hourOf(now)
     if (this.#known(bucketAt, '', STRANGER, '') === undefined) this.#strange += 1

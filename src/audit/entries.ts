@@ -10,7 +10,7 @@ const SEALS = 10
 /**
  * Yields the whole audit log of a prefix: each seal followed by the events that it covers, and finally the unsealed events.
  *
- * The seals are read after the events, to the last one. Retention records a removal in a seal before it removes events, so a reader that misses an event here
+ * All seals are read after the events. Retention records a removal in a seal before it removes events, so a reader that misses an event here
  * finds the seal that records its removal.
  */
 export async function* auditEntries(store: GuardedStore, prefix: string): AsyncGenerator<AuditEntry, void> {

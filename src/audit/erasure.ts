@@ -15,7 +15,7 @@ export type Erasure = {
 }
 
 /**
- * Erases the personal fields that `isPersonal` selects, by path and value, from these events, and returns what has to be written.
+ * Erases the personal fields that `isPersonal` selects, by path and value, from these events, and returns the data to write.
  *
  * Only an `owner.erased` event, which follows the events that it covers and is sealed, distinguishes an erasure from tampering. Write that event first, then
  * seal if the audit log is sealed, and replace the events last: after a crash in between, every missing field is covered by a seal.

@@ -9,7 +9,7 @@ const MOST = 1000
 export class Problems {
   readonly #found: AuditProblem[] = []
   #more = 0
-  /** Only the most recent ones are kept, because retention removes the oldest. */
+  /** Only the most recent missing events are kept, because retention removes the oldest. */
   readonly #missing: { readonly seal: number; readonly seq: number }[] = []
   #missingBefore = 0
 

@@ -33,7 +33,8 @@ export type Seal = {
 }
 
 /**
- * A seal with the positions and digests of its events, from which their tree is built. They show what happened to each event, even after it is gone.
+ * A seal with the positions and digests of its events, from which their tree is built. They show whether each event was changed or removed, even after it
+ * is gone.
  */
 export type FullSeal = Seal & { readonly leaves: readonly Leaf[] }
 

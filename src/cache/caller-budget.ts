@@ -1,7 +1,7 @@
 import { Budget, type Rate } from './budget.js'
 import { type Origin, SITE_FACTOR } from './lookup-shares.js'
 
-/** A budget of each caller, and a larger one that all callers of an IPv6 site share. */
+/** A budget for each caller, and a larger one that all callers of an IPv6 site share. */
 export class CallerBudget {
   readonly #caller: Budget
   readonly #site: Budget

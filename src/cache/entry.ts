@@ -16,8 +16,8 @@ const UNREADABLE = -2
 /**
  * A record as verification needs it, with only the data for the decision and the principal.
  *
- * It is small, because a cache contains very many of them: tokens share one object for the data that they have in common, and an expiry is two small integers,
- * which engines store inline, whereas one large number would be a separate object.
+ * It is small, because a cache contains very many of them: tokens share one object for the data that they have in common, and an expiry is two small
+ * integers, which engines store inline. One large number would be a separate object.
  */
 export class Entry {
   readonly id: string
@@ -118,7 +118,7 @@ export type Parts = {
   readonly importedFrom: string | undefined
   /** Its slow hash, until it is replaced by a digest. */
   readonly importedHash: string | undefined
-  /** The keyed mark of the row that this hash was imported from. */
+  /** The keyed fingerprint of the row that this hash was imported from. */
   readonly importedMark: string | undefined
   /** Returns whether an address is allowed. If absent, every address is allowed. */
   readonly allowsIp: ((ip: string | undefined) => boolean) | undefined

@@ -93,7 +93,7 @@ export class Follower {
     return this.#readAt === undefined ? undefined : this.#monotonic() - this.#readAt
   }
 
-  /** Whether the store's wake-up channel works. `undefined` until it has reported anything, and if there is none. */
+  /** Whether the store's wake-up channel works. `undefined` if there is no channel, or if it has not reported its state yet. */
   get wakeUps(): 'ok' | 'lost' | undefined {
     return this.#wakeUps
   }

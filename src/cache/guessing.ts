@@ -43,13 +43,13 @@ export class GuessingBudget {
   }
 }
 
-/** The keys under which a presenter takes turns and is limited. */
+/** The keys by which a presenter is queued and limited. */
 export type Named = Origin & {
   /** Many users may present credentials under this name: the address is unknown, or a client or an actor presents those of its users. */
   readonly shared: boolean
   /** The credential comes from a signed report. */
   readonly signed: boolean
-  /** The key of a caller that the host has identified, whatever group the call belongs to. */
+  /** The key of a caller that the host has identified, regardless of the group that the call belongs to. */
   readonly name: string | undefined
   /** The tenants in which the caller acts, unless it belongs to none in particular. */
   readonly tenants: readonly string[]
@@ -93,11 +93,12 @@ export function siteOfGroup(group: NonNullable<Known['group']>): string {
 /**
  * Limits the wrong secrets that a caller may present for tokens with slow hashes.
  *
- * Each pair of a caller and a token has its own budget, so that guesses at one token do not block the first use of other tokens that the same service presents.
- * A larger budget limits all comparisons of a caller together, because each takes a lot of CPU time. The addresses of an IPv6 site share larger budgets.
+ * Each pair of a caller and a token has its own budget. Guesses at one token therefore do not block the first use of other tokens that the same service
+ * presents. A larger budget limits all comparisons of a caller together, because each takes a lot of CPU time. The addresses of an IPv6 site share larger
+ * budgets.
  *
- * Secrets in signed reports are not limited. Otherwise, whoever finds a leaked token could publish wrong secrets with it until the token itself is no longer
- * checked.
+ * Secrets in signed reports are not limited. Otherwise, the finder of a leaked token could publish wrong secrets with it until the token itself is no
+ * longer checked.
  */
 export class SecretGuesses {
   readonly #ofToken: CallerBudget

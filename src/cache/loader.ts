@@ -26,7 +26,7 @@ export type Load<T> = {
   readonly reject: (error: unknown) => void
   /** The deadline of its callers, on the monotonic clock. */
   readonly dueAt: number
-  /** Whether the read was sent to the store. Until then any caller may join; afterward only one that accepts data of that age. */
+  /** Whether the read was sent to the store. Until then any caller may join; afterward only a caller that accepts data of that age. */
   sent: boolean
   /** The follower's epoch when the read was sent. */
   epoch: number
@@ -34,9 +34,9 @@ export type Load<T> = {
   strict: boolean
   /** Whether a change to this ID became known after the read was sent. Its answer then serves only the callers that were already waiting. */
   outdated: boolean
-  /** The caller whose share of the reads this read uses until it settles. Absent: this library itself. */
+  /** The caller that this read counts toward until it settles. Absent: this library itself. */
   caller: Origin | undefined
-  /** The last bulk change that was known when the read was sent. If the record found matches a later one, the read is outdated. */
+  /** The last bulk change that was known when the read was sent. If the record found matches a later bulk change, the read is outdated. */
   since: Bulk | undefined
 }
 
@@ -51,7 +51,7 @@ export type Following = {
 /** Settings of a loader. */
 export type LoaderOptions = { readonly deadlineMs: number; readonly monotonic: () => number; readonly report: Report }
 
-/** A bulk change, linked to the next one that became known. */
+/** A bulk change, linked to the next bulk change that became known. */
 type Bulk = { readonly matches: (token: Filtered) => boolean; next: Bulk | undefined }
 
 /** Reads records. Misses in one tick share a `find`, misses of one ID share one read, and each result is handled once. */
@@ -83,9 +83,9 @@ export class Loader<T> {
   }
 
   /**
-   * Joins the read of `id` that is waiting to be sent or, if `fresh`, one that is already under way; otherwise starts one. `fresh` means that cached records
-   * can be trusted now, so a record of the same age can be trusted too. The read counts toward the share of `caller`, which is absent for reads of this library
-   * itself.
+   * Joins the read of `id` that is waiting to be sent or, if `fresh`, a read that is already under way; otherwise starts a read. `fresh` means that cached
+   * records can be trusted now, so a record of the same age can be trusted too. The read counts toward the share of `caller`, which is absent for reads of
+   * this library itself.
    */
   load(id: string, fresh: boolean, caller?: Origin): Promise<T> {
     const current = this.#loads.get(id)
@@ -155,7 +155,7 @@ export class Loader<T> {
 
   #read(batch: readonly Load<T>[]): void {
     this.#underWay += 1
-    // Before the read begins, because later changes will still arrive through the feed and invalidate it.
+    // Read the position before the read begins, because later changes will still arrive through the feed and invalidate the records.
     const { epoch, position } = this.#following()
     for (const load of batch) {
       load.sent = true

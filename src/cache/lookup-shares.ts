@@ -1,17 +1,17 @@
-/** The budget that all callers with an unknown address share, as a multiple of one address's. */
+/** The budget that all callers with an unknown address share, as a multiple of the budget of one address. */
 export const UNKNOWN_FACTOR = 10
-/** The budget that an IPv6 site shares, as a multiple of one address's. A customer with a /48 has 65,536 blocks that each count as an address. */
+/** The budget that an IPv6 site shares, as a multiple of the budget of one address. A customer with a /48 has 65,536 blocks that each count as an address. */
 export const SITE_FACTOR = 4
 
 const PART = 1 / 4
 
-/** The keys of whoever causes a lookup. */
+/** The keys of the caller that causes a lookup. */
 export type Origin = {
   /** The address block, or a caller that the host has identified; `''` if unknown. */
   readonly caller: string
   /** The network or group that the caller belongs to, or the caller itself. */
   readonly site: string
-  /** The site, if its callers also have a limit together: the /48 of an IPv6 address, or the actors of a tenant. A /24 of IPv4 belongs to many customers. */
+  /** The site, if its callers also share a limit: the /48 of an IPv6 address, or the actors of a tenant. A /24 of IPv4 belongs to many customers. */
   readonly limitedSite: string | undefined
 }
 

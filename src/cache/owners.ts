@@ -71,8 +71,8 @@ export class Owners {
   }
 
   /**
-   * Forgets the known permissions of this owner in this tenant, or in all tenants if none is passed. Answers that are still pending land in a slot that is no
-   * longer read.
+   * Forgets the known permissions of this owner in this tenant, or in all tenants if none is passed. Answers that are still pending are stored where they
+   * are no longer read.
    */
   changed(owner: OwnerChange): void {
     const { ownerId, tenantId } = ownFields(owner)

@@ -100,7 +100,7 @@ export class RecordCache {
       store,
       () => ({ epoch: this.follower.epoch, position: this.follower.positionSince(this.#changedAt) }),
       (load, record) => {
-        // Environments may share a store. None of them sees the tokens of another.
+        // Environments may share a store. No environment sees the tokens of another.
         const entry = record?.prefix === options.prefix ? compileEntry(record, options.catalogue) : undefined
         // A read that began before this node followed the feed, or before a change that is known by now, must not fill the cache.
         const kept = this.#keeps && !this.#isUnsettled(load.id, entry)
@@ -137,8 +137,8 @@ export class RecordCache {
   }
 
   /**
-   * Reads the entry from the store; `undefined` if there is no such token, which is charged to the address. `leftMs` is what earlier calls left of the
-   * deadline.
+   * Reads the entry from the store; `undefined` if there is no such token, which is charged to the address. `leftMs` is the part of the deadline that
+   * earlier calls left.
    *
    * @throws StoreUnavailableError `store_unavailable`
    */
@@ -160,8 +160,8 @@ export class RecordCache {
   }
 
   /**
-   * Returns whether work with this token may go on while the store cannot be read, because the feed can still be trusted although it is silent, or because a
-   * new request would be served anyway.
+   * Returns whether work with this token may continue while the store cannot be read. It may if the feed can still be trusted, or if a new request would be
+   * served anyway.
    */
   bridges(id: string): boolean {
     return this.follower.fresh || this.#stale(id) !== undefined
@@ -177,7 +177,7 @@ export class RecordCache {
     return this.#inTime(leftMs, () => this.#loader.load(id, false))
   }
 
-  // A read has its own deadline, which is enough for a request that has waited for nothing else. Without any time left, none begins: nobody would wait for it.
+  // A read has its own deadline, which is enough for a request that has waited for nothing else. Without time left, no caller would wait for a read.
   #inTime(leftMs: number | undefined, read: () => Promise<Entry | undefined>): Promise<Entry | undefined> {
     if (leftMs === undefined) return read()
     const { deadlineMs, report } = this.#options
@@ -192,7 +192,7 @@ export class RecordCache {
     this.changed(id)
     if (!this.#keeps) return
     this.#expected.set(id, { visited: false })
-    // Another node may be the one that notices the commit, so this node must already follow the feed by then.
+    // Another node may notice the commit first, so this node must already follow the feed by then.
     this.follower.start()
   }
 

@@ -24,7 +24,7 @@ export function endTogether(entry: Entry, others: readonly Entry[]): void {
   else endingTogether.delete(entry)
 }
 
-/** Returns the IDs of the tokens whose end also ends this entry. */
+/** Returns the IDs of the tokens that also end this entry when they end. */
 export function endsWith(entry: Entry): readonly string[] {
   return (endingTogether.get(entry) ?? []).map(({ id }) => id)
 }
@@ -42,7 +42,7 @@ type Watch = {
   readonly requests: Set<ControllerRef>
   /** Controllers with listeners, which must fire even if nothing else references them. */
   readonly awaited: Set<AbortController>
-  /** This token and those whose end also ends it, by ID. Bulk changes are matched against them. */
+  /** This token and the tokens that also end it when they end, by ID. Bulk changes are matched against them. */
   readonly about: Map<string, Filtered>
   /** The lifecycles that were last read. */
   readonly lifecycles: Map<string, Lifecycle>
@@ -53,7 +53,7 @@ type Watch = {
 
 /** Dependencies of the watch. */
 export type SignalSource = {
-  /** `own`: the token of the request, not one whose end also ends it. */
+  /** `own`: the token of the request, as opposed to another token that also ends it. */
   readonly read: (id: string, own: boolean) => Promise<Watched | undefined>
   /** Starts following changes from other nodes. */
   readonly follow: () => void
@@ -172,7 +172,7 @@ export class Signals {
     else void this.#source.background.run(() => this.#check(id, watch))
   }
 
-  /** Checks the watched tokens that match a bulk change, and rechecks those being checked, because what their check reads may match too. */
+  /** Checks the watched tokens that match a bulk change, and rechecks those being checked, because the records that their checks read may match too. */
   checkWhere(matches: (token: Filtered) => boolean): void {
     for (const [id, { about, checking }] of [...this.#watches]) if (checking || [...about.values()].some(matches)) this.#look(id)
   }

@@ -2,7 +2,7 @@ import { type Deferred, deferred } from '../store/deferred.js'
 import type { TokenFilter } from '../store/port.js'
 import type { Background } from '../store/timer.js'
 
-/** How often bulk revocations that match nothing may visit the whole cache, which takes milliseconds. */
+/** How often bulk revocations that match nothing may scan the whole cache, which takes milliseconds. */
 const EVERY_MS = 50
 
 type Drops = {
@@ -12,8 +12,8 @@ type Drops = {
 }
 
 /**
- * Drops the entries that match bulk revocations which found nothing to revoke, because another node may have revoked the tokens. Anyone can cause such
- * revocations at any rate, so they share one visit to the cache.
+ * Drops the entries that match bulk revocations that found nothing to revoke, because another node may have revoked the tokens. Anyone can cause such
+ * revocations at any rate, so they share one scan of the cache.
  */
 export class SparingDrops {
   readonly #drops: Drops

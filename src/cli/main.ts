@@ -14,7 +14,7 @@ const interrupt = createInterrupt(lifetime, {
       // Streams may write asynchronously, and the process may end first.
       writeSync(process.stderr.fd, `latchkey: ${oneLine(sentence)}\n`)
     } catch {
-      // The other end was closed, so nobody can be told.
+      // The other end was closed, so no message can be written.
     }
   },
 })

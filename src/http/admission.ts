@@ -20,7 +20,7 @@ export type Guard = {
   readonly secretsOf: (request: unknown) => readonly string[]
 }
 
-/** The part of a Node response that shows whether it has begun. */
+/** The part of a Node response that shows whether the response has begun. */
 type NodeResponse = { readonly headersSent?: unknown }
 
 /** One admitted use of a token, counted once: when its response is finished, or soon after it has begun. */
@@ -103,7 +103,7 @@ function carrierOf(request: Framework): Carrier | undefined {
   return request.req !== undefined && Object.isExtensible(request) ? (request as Carrier) : undefined
 }
 
-// For requests that have neither, or share it with another admitted request. Every entry adds cost to each garbage collection.
+// For requests without such an object, or whose object already holds the mark of another request. Each entry makes every garbage collection slower.
 const admissions = new WeakMap<object, Admission>()
 
 /** Stores an admission. With `undefined`, removes the previous one. */

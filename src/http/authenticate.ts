@@ -167,7 +167,7 @@ export function createGuard<R extends object>(
         principal === undefined ? refuse('token_invalid', request) : undefined,
       )
     }
-    // A request counts once against rate limits, however many guards of this instance it passes.
+    // A request counts once against rate limits, even if it passes several guards of this instance.
     const admitted = before !== undefined && rootOf(before.guard.decider) === rootOf(decider) ? before.principal : undefined
     const seenBy = admitted === undefined ? { ip: seen.ip, method: seen.method } : { ip: seen.ip, method: seen.method, admitted }
     const answer: unknown =

@@ -52,7 +52,7 @@ const RESERVED = new Set(['authorization', 'cookie', 'host', 'origin', 'proxy-au
 /**
  * Creates the reader for the `credential` option: one source or a list. A request may present only one credential; several are refused, even if they are equal.
  *
- * With `tickets`, also reads a ticket in `Sec-WebSocket-Protocol`. `foreign` also allows credentials of other systems that RFC 6750 does not.
+ * With `tickets`, also reads a ticket in `Sec-WebSocket-Protocol`. `foreign` also allows credentials of other systems that RFC 6750 does not allow.
  *
  * @throws InvalidInputError `invalid_input`
  */

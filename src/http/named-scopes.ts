@@ -32,7 +32,10 @@ interface NotInTheCatalogue {
   readonly notInTheCatalogue: true
 }
 
-/** A scope of the registered instance unchanged. For any other text, a type whose text suggests the closest scope; for text known only at run time, every scope. */
+/**
+ * A scope of the registered instance is unchanged. Other text becomes a type that suggests the closest scope; text known only at run time becomes every
+ * scope.
+ */
 export type Named<Written extends string> = Written extends ScopeName
   ? Written
   : string extends Written

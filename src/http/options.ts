@@ -86,13 +86,13 @@ export function checkOptions(options: unknown): void {
   }
 }
 
-/** Returns the field of these options that names scopes, or `options` if they are nothing but scopes. */
+/** Returns the field of these options that names scopes, or `options` if they consist only of scopes. */
 export function scopesIn(options: unknown): string | undefined {
   if (typeof options === 'string' || Array.isArray(options)) return 'options'
   return ['scopes', 'scope', 'permissions'].find((name) => supplies(Object(options), name))
 }
 
-// Refuses scopes here: nothing would check them, but the host would assume that something does.
+// Refuses scopes here: no code would check them, although the host would assume that they are checked.
 function refuseScopes(options: unknown): void {
   const field = scopesIn(options)
   if (field === undefined) return

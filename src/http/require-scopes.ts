@@ -68,7 +68,10 @@ function orNothing(find: () => string | undefined): string | undefined {
   }
 }
 
-/** Warns about a function that reads a misnamed parameter or returns a number. Strings and lists cause no warning: what was sent may make them empty. */
+/**
+ * Warns about a function that reads a misnamed parameter or returns a number. Strings and lists cause no warning, because they may be empty depending on
+ * the request.
+ */
 function warnNoValue<R>(
   requirement: Requirement<R>,
   { guard }: Admission,

@@ -12,7 +12,7 @@ const SCHEME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ +(?=\S)/
 /** Shorter pieces of a structured credential are not treated as secrets, because they may be common words, such as its field names. */
 const SHORTEST_PIECE = 16
 
-/** A caller chooses the number of words, and decoding and searching for each of very many would hold up everyone else. */
+/** A caller chooses the number of words, and decoding and searching for very many of them would delay all other requests. */
 const MOST_WORDS = 256
 /** The maximum length of all the texts to search for, for the same reason: header fields of about 9 KB. */
 const MOST_TEXT = 2 ** 16
@@ -86,7 +86,7 @@ function piecesOf(text: string): readonly string[] {
   return text.split(/[^0-9A-Za-z]+/).filter(({ length }) => length >= SHORTEST_PIECE)
 }
 
-/** Random bytes in base64 decode to characters that no credential consists of. Taking those apart again and again would find ever more of them. */
+/** Random bytes in base64 decode to characters that do not occur in credentials. Decoding the result repeatedly would only produce more of them. */
 function isText(text: string): boolean {
   return !CONTROL.test(text)
 }

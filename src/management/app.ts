@@ -30,7 +30,7 @@ type Here = Context<Env>
 /** A path that matches no route, for requests outside the mount path. */
 const NOWHERE = '//'
 const ID = /^[0-9A-Za-z]{16}$/
-// A handler mounted too high takes the last part of its own path for an ID.
+// A handler whose mount path is too short mistakes the last part of its own path for an ID.
 const NO_ID = 'there is nothing at this path: IDs have 16 letters and digits. Check where the API is mounted, and its mountPath option'
 
 /** Creates the handler of all routes. Its response depends only on the request and its caller. */

@@ -3,7 +3,7 @@ import { fieldsWhere } from '../model/fields.js'
 import { fault, RequestFault } from './fault.js'
 import { checkParsed, parseStrictJson } from './json.js'
 
-// RFC 8259 §8.1 and §11: JSON is UTF-8 and its media type has no parameters, but clients send this one anyway.
+// RFC 8259 §8.1 and §11: JSON is UTF-8 and its media type has no parameters, but clients send `charset` anyway.
 const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|"utf-8")[ \t]*)?$/i
 
 /**
@@ -32,7 +32,7 @@ const TAKEN = 'something read the body before latchkey: mount latchkey before an
 export type BodySource = { readonly parsedBody?: unknown; readonly bodyTaken?: boolean | undefined }
 
 /**
- * Reads the JSON body of a request. Returns `undefined` if there is none. Refuses a body that was sent but lost on the way.
+ * Reads the JSON body of a request. Returns `undefined` if there is none. Refuses a body that was sent but did not arrive.
  *
  * Parses text or bytes that a body parser left.
  *

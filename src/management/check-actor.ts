@@ -3,7 +3,7 @@ import { internalsOf } from '../instance.js'
 import { supplied } from '../policy/option-reader.js'
 
 /**
- * Checks the arguments of `management` as far as the adapters share them, before they are taken apart.
+ * Checks the arguments of `management` as far as the adapters share them, before they are split up.
  *
  * @throws InvalidInputError `invalid_input`
  */

@@ -27,7 +27,7 @@ export type Management = {
 /**
  * Creates the API through which people create, search, edit, rotate and revoke tokens: a fetch handler under any path.
  *
- * The `management` functions of the adapters call it with what their framework knows about a request.
+ * The `management` functions of the adapters call it with the facts that their framework provides about a request.
  *
  * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  *

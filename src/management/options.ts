@@ -36,14 +36,14 @@ export type ManagementOptions = {
   /** How many calls an actor may make, and how many a token may make about itself, counted by limiters of rate-limiter-flexible. @default no limit */
   readonly rateLimit?: ManagementRateLimitOptions | undefined
   /**
-   * Returns the tenants that this person may choose from, with their names. `GET /tenants` responds with those of them that the actor acts in.
-   * `asked` says which ones are requested, for hosts with very many; it may be ignored.
+   * Returns the tenants that this person may choose from, with their names. `GET /tenants` responds with those in which the actor acts. For hosts with very
+   * many tenants, `asked` contains the requested ones; the callback can ignore it.
    *
    * @default the tenants that the actor acts in or, for an actor in all tenants, those that have tokens; without names
    */
   readonly tenants?: ((actor: Actor, asked: NamesAsked) => MaybePromise<readonly NamedId[]>) | undefined
   /**
-   * Returns the owners that this person may choose from, with their names, for `GET /owners`. A `tenantId` is always one that the actor acts in.
+   * Returns the owners that this person may choose from, with their names, for `GET /owners`. The actor acts in every `tenantId` that is passed.
    *
    * @default the owners of tokens that the actor can see, without names
    */

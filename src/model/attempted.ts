@@ -9,7 +9,7 @@ export type Attempted = {
   readonly code: Code
   readonly field?: string | undefined
   readonly ip?: string | undefined
-  /** The person who made the request. Absent if a token made it, or if the request identifies nobody. */
+  /** The person who made the request. Absent if a token made the request, or if the request does not identify anyone. */
   readonly actor?: Actor | undefined
   readonly principal?: Principal | undefined
 }

@@ -18,8 +18,8 @@ export const EXPLAIN_STEPS = [
 ] as const
 
 /**
- * Why the outcome of a step is unknown: the input does not include what it depends on; it is not recorded; the events are incomplete or contradict the
- * record; a limiter cannot be read without counting a use; or it depends on the owner, whose permissions are unknown.
+ * Why the outcome of a step is unknown: the input lacks a value that decides it; the value is not recorded; the events are incomplete or contradict the
+ * record; a limiter cannot be read without counting a use; or the owner's permissions decide it and are unknown.
  */
 export const EXPLAIN_UNKNOWNS = ['not_given', 'not_recorded', 'events_incomplete', 'not_counted', 'owner_unknown'] as const
 

@@ -15,11 +15,11 @@ export type Health = {
     readonly move?: 'leaving' | 'fenced' | 'left' | 'arriving' | 'ready'
   }
   readonly feed: {
-    /** Whether cached records may be used now. Also true before the first verification, when nothing is cached. If false, every verification reads the store. */
+    /** Whether cached records can be used now; also true while nothing is cached yet. If false, every verification reads the store. */
     readonly ok: boolean
     /** Time since the change feed was last read to its end. Absent until it was. */
     readonly lagSeconds?: number
-    /** Whether wake-ups about changes on other nodes arrive. Without them, the feed is polled. Absent if the store has no wake-ups, or their state is not known yet. */
+    /** Whether wake-ups about changes on other nodes arrive. Without them, the feed is polled. Absent if the store has none, or this is not known yet. */
     readonly wakeUps?: 'ok' | 'lost'
   }
   readonly usage: {
@@ -55,7 +55,7 @@ export type DamagedToken = {
 /** The state of a consumer of audit events. */
 export type ConsumerHealth = {
   readonly name: string
-  /** The age of the oldest event that no node has handled for it, by the clocks of this node and of the one that wrote it; 0 if none is waiting. Absent if currently unknown. */
+  /** The age of the oldest event that the consumer has not handled, by the clocks of this node and its writer; 0 if there is none. Absent if unknown. */
   readonly lagSeconds?: number
   /** Whether it runs on this node. If not, it runs on another node, or no longer runs. */
   readonly runsHere: boolean

@@ -9,7 +9,7 @@ export type ImportedTerms<S extends string = string> = CreateInput<S> & { readon
 export type ImportInput<Row = unknown, S extends string = string> = {
   /** One of the formats of the `imports` option, or its name. */
   readonly format: TokenFormat | string
-  /** Returns the settings of a row's token: its name, scopes, owner, tenant and expiry. `undefined` skips the row. An error that it throws is reported as a problem of that row. */
+  /** Returns the settings of a row's token, such as its name and scopes. `undefined` skips the row. If it throws, the error is listed in `problems`. */
   readonly map: (row: Row) => MaybePromise<ImportedTerms<S> | undefined | null>
   /**
    * Checks everything and writes nothing. Two rows with the same key are found only if they are within a hundred rows of each other. @default false

@@ -35,7 +35,7 @@ export type UsageCount = {
 /** Adds `count` to an address of a token; `lastAt` only increases. The 1000 most recent addresses are always kept; older ones may be dropped. */
 export type UsageAddress = { readonly tokenId: string; readonly ip: string; readonly count: number; readonly lastAt: number }
 
-/** The last allowed use. It changes nothing if the stored one is newer. */
+/** The last allowed use. Ignored if the stored last use is newer. */
 export type LastUse = { readonly tokenId: string; readonly at: number; readonly ip?: string }
 
 /** A query for the usage of tokens. `from` is inclusive and `to` is exclusive; both apply to `bucketAt`, not to addresses. */
@@ -43,7 +43,7 @@ export type UsageQuery = {
   readonly tokenIds: readonly string[]
   readonly from?: number
   readonly to?: number
-  /** The maximum number of counters to return, whichever are found first. If that many are returned, there may be more. Absent: all. */
+  /** The maximum number of counters to return, in the order in which they are found. If that many are returned, there may be more. Absent: all. */
   readonly limit?: number
   /**
    * Sums counters by token and step. Steps have this many milliseconds, counted from `from`, which is then required. `bucketAt` is the start of a

@@ -14,8 +14,8 @@ export type Catalogue = {
   /** Every scope, in the order of the options. */
   readonly names: readonly string[]
   /**
-   * Expands the current permissions of a token with these grants: plain names in the order given, wildcards and groups in the order of the catalogue, then what
-   * those imply. A name that does not exist (anymore) is ignored. Equal grants get the same object.
+   * Expands the current permissions of a token with these grants: plain names in the order given, wildcards and groups in the order of the catalogue, then
+   * the scopes that those imply. Names that do not exist, or no longer exist, are ignored. Equal grants get the same object.
    */
   resolve(grants: readonly string[]): ScopeSet
   /** Like `resolve`, for scopes from the host: warns the developer about names that are probably misspelled. */

@@ -3,7 +3,7 @@ import { isGroupReference, isWildcard } from './scope.js'
 import { type ScopeSet, scopeSet } from './scope-set.js'
 import { tellOfAsked } from './why-not-grantable.js'
 
-/** Expands grants: plain names in the order given, then what wildcards and groups cover in the order of the catalogue, then implied scopes. */
+/** Expands grants: plain names in the order given, then the scopes that wildcards and groups cover, in the order of the catalogue, then implied scopes. */
 export function expand(definitions: Definitions, grants: readonly string[]): ScopeSet {
   const names = new Set<string>()
   for (const grant of grants) {
@@ -20,7 +20,7 @@ export function flatten(definitions: Definitions, grants: readonly string[]): re
   return grants.flatMap((grant) => [grant, ...membersOf(definitions, grant)]).filter((grant) => grant !== '*' || definitions.allowWildcard)
 }
 
-// One pass over the catalogue, however many members a group has.
+// One pass over the catalogue, regardless of the number of members in a group.
 function coveredBy(definitions: Definitions, grant: string): readonly string[] {
   const patterns = flatten(definitions, [grant])
   const wildcards = patterns.filter(isWildcard)

@@ -72,7 +72,7 @@ export function formatOf(imports: Imports | undefined, importedFrom: string | un
 }
 
 /**
- * Returns when a token ends because of the format that it was imported in; `undefined` if never. A service that only follows what was derived from such
+ * Returns when a token ends because of the format that it was imported in; `undefined` if never. A service that only follows credentials derived from such
  * tokens need not know their formats.
  */
 export function endOfFormat(imports: Imports | undefined, importedFrom: string | undefined): number | undefined {

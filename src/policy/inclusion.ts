@@ -2,7 +2,7 @@ import type { Definitions } from './definitions.js'
 import { flatten } from './expand.js'
 import { isWildcard } from './scope.js'
 
-/** Returns a test of whether a grant includes a scope. It expands no grant, because a caller may test all possible ones for many scopes. */
+/** Returns a test of whether a grant includes a scope. It expands no grant, because a caller may test all possible grants for many scopes. */
 export function inclusionOf(definitions: Definitions, scope: string): (grant: string) => boolean {
   const enough = enoughFor(definitions, scope)
   const covers = (pattern: string): boolean => {

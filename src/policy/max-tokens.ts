@@ -4,8 +4,8 @@ import { type OptionReader, objectOf } from './option-reader.js'
 /**
  * The `maxTokens` option. A token counts until it is revoked or expires, even while it is inactive or in its overlap.
  *
- * The limits are exact on any number of nodes. A rotation is refused only if predecessors of the token are still in their overlap, and the number of tokens in
- * their overlap has reached the limit, or ten if the limit is lower.
+ * The limits are exact on any number of nodes. A rotation is refused only if predecessors of the token are still in their overlap, and as many tokens are
+ * in their overlap as the limit allows, or ten if the limit is lower.
  */
 export type MaxTokensOptions = {
   /** The limit for one owner within one tenant. Tokens without an owner do not count. @default no limit */

@@ -183,13 +183,13 @@ export function objectOf<F extends OptionFields>(
       if (value !== undefined || has) given.push([name, value])
     }
     if (others === 'refuse') refuseOthers(input, names, place, found)
-    // Without a prototype, so that an option that is absent stays absent.
+    // Without a prototype, so that an absent option has no inherited value.
     return Object.assign(Object.create(null), Object.fromEntries(given)) as Fields<F>
   })
 }
 
 /**
- * Returns these options without a prototype, so that what is absent stays absent. Options with these names may also come from a class of the host.
+ * Returns these options without a prototype, so that absent options have no inherited values. Options with these names may also come from a class of the host.
  */
 export function detached<T extends object>(input: T, names: readonly (keyof T & string)[]): T {
   // Each value is read once, because a getter may answer differently, or throw, the second time.

@@ -23,7 +23,7 @@ const FITTING = new RegExp(
 )
 const LONE_SURROGATE = /\p{Surrogate}/u
 
-/** Control characters and all of the characters above, without exceptions. A character that would justify an exception may itself be removed. */
+/** Control characters and all of the characters above, without exceptions. A character that would justify an exception can itself be removed. */
 export const KEPT_OUT: RegExp = /[\p{Cc}\p{Surrogate}\p{Default_Ignorable_Code_Point}\u2028\u2029\u2800\ufff9-\ufffb]/gu
 
 /** Removes the characters that are not allowed in our texts from external text. */

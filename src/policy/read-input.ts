@@ -45,7 +45,7 @@ const MAX_SUGGESTIONS = 3
 
 /**
  * Returns the message for an unknown name. It suggests the names that were probably meant, such as `expiresIn` for `expires_in` or `ttl`, or lists the
- * valid ones.
+ * valid names.
  */
 export function unknownName(key: string, names: readonly string[]): string {
   const meant = probablyMeant(key, names).map((name) => JSON.stringify(name))
@@ -105,7 +105,8 @@ export function readInput<T>(
 }
 
 /**
- * Refuses options at this place of the input that are explicitly `undefined`. Leaving out such an option permits more, so a value that was lost by mistake must not go unnoticed.
+ * Refuses options at this place of the input that are explicitly `undefined`. Omitting such an option permits more, so a value that was lost by mistake
+ * must not go unnoticed.
  *
  * @throws InvalidInputError `invalid_input`
  */

@@ -1,6 +1,6 @@
 /** A name that differs by more edits than this is a different word, not a typo. */
 const MAX_EDITS = 2
-/** Limits the work for one wrong name. */
+/** These two limit the work for one wrong name: the length of the name, and the number of candidates. */
 const MAX_LENGTH = 64
 const MAX_CANDIDATES = 1000
 

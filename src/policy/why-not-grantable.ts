@@ -52,7 +52,7 @@ export function tellOfAsked(definitions: Definitions, scope: string): void {
 /** How many names are remembered per instance. A host that passes more, such as names with IDs in them, causes no more warnings. */
 const MAX_EXAMINED = 5000
 
-/** Names from the host that were examined, by where they came from. The host passes the same ones with every request, and finding suggestions is slow. */
+/** Names from the host that were examined, by their source. The host passes the same names with every request, and finding suggestions is slow. */
 const examined: WeakMap<Definitions, Map<string, Set<string>>> = new WeakMap()
 
 function examinedFrom(definitions: Definitions, where: string): Set<string> {

@@ -58,7 +58,7 @@ export class Rates {
     return this.#walk({ subject, keyOf, now, taken: [], dueAt }, 0)
   }
 
-  /** Gives back what this subject's use took, because the use did not take place. Only the first call has an effect. */
+  /** Returns the points that this subject's use took, because the use did not take place. Only the first call has an effect. */
   giveBack(subject: object): void {
     const walk = this.#spent.get(subject)
     if (walk === undefined) return

@@ -9,7 +9,7 @@ import type { ReadLimit, ReadRefill } from './read-options.js'
 
 /** How long a count outlives its period, so that a node whose clock is behind still finds it. */
 const OUTLIVES_SECONDS = 3600
-/** Points are not given back this close to the end of a window, because they could land in the next one. */
+/** Points are not given back this close to the end of a window, because they could count in the next window. */
 const WINDOW_END_MS = 100
 
 /** Takes one use with the limiter's own windows and `points`, so that its blocking, insurance and other options apply. */
@@ -39,8 +39,8 @@ export function takeByPoints(limit: ReadLimit, key: string, points: number, mono
 /**
  * Takes one use of a quota.
  *
- * The period is part of the key. Nodes whose clocks differ slightly therefore never spend more than a period has, and a use that is given back late
- * returns to its own period, never to the next one.
+ * The period is part of the key. Nodes whose clocks differ slightly therefore never spend more than a period has. A use that is returned late goes back to
+ * its own period, never to the next period.
  *
  * @throws StoreUnavailableError `store_unavailable`, if the wall clock is invalid: the use belongs to no period
  */

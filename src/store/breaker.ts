@@ -10,7 +10,7 @@ const PROBE_EVERY_MS = 250
 /**
  * Keeps a hanging store from blocking every request: while the store is known to be down, reads fail immediately, except for a probe several times a second.
  *
- * Only reads that hang count. A store that fails fast blocks nobody, so every read is still sent to it.
+ * Only reads that hang count. A store that fails fast blocks no request, so every read is still sent to it.
  */
 export class Breaker {
   readonly #monotonic: () => number

@@ -26,8 +26,8 @@ export type CallSite = {
 /**
  * Calls a store or a hook, which may throw, hang, or reject with any value.
  *
- * Returns the result of `read`, or fails with a `StoreUnavailableError` that has been reported to the host. Of latchkey's own errors, only those that
- * also mean "cannot decide" pass unchanged, because a refusal thrown inside a store or a hook must not be mistaken for a verdict about the token.
+ * Returns the result of `read`, or fails with a `StoreUnavailableError` that has been reported to the host. Of latchkey's own errors, only those that also
+ * mean "cannot decide" pass unchanged. A refusal thrown inside a store or a hook must not be mistaken for a decision about the token.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
@@ -83,7 +83,7 @@ export function leftUntil(dueAt: number | undefined, { monotonic }: Timing): num
   return dueAt === undefined ? undefined : dueAt - monotonic()
 }
 
-/** Creates one deadline for everything that a request waits for: the instance's, or the endpoint's own. It includes the setup of the store, which continues after the deadline. */
+/** Creates one deadline for everything that a request waits for, including the setup of the store, which continues after the deadline. */
 export function newAllowance(
   instance: { readonly settings: Pick<Timing, 'monotonic'>; readonly deadlineMs: number },
   deadlineMs: number = instance.deadlineMs,

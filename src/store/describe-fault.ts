@@ -19,7 +19,7 @@ export function describeFault(error: unknown): string {
 }
 
 /**
- * Copies an error from a host callback, without any token or any of `secrets`. Its author needs the message and the stack.
+ * Copies an error from a host callback, without any token or any of `secrets`. The author of the callback needs the message and the stack.
  *
  * The original is not passed on, because it may contain the request, and the host may modify it.
  */
@@ -60,7 +60,7 @@ function isTellable(error: object, clean: Clean): boolean {
     Reflect.ownKeys(error).every((key) => {
       const value: unknown = Reflect.get(error, key)
       if (typeof key === 'symbol') return value === true
-      // Paths in a stack may look like a token. Then only the stack is replaced, because the class of an error tells how to handle it.
+      // Paths in a stack may look like a token. Then only the stack is replaced, because the class of an error determines how it is handled.
       if (key === 'stack' && typeof value === 'string') return clean(value) === value || Reflect.set(error, 'stack', clean(value))
       if (!KNOWN.has(key) || (key !== 'stack' && Object.getOwnPropertyDescriptor(error, key)?.get !== undefined)) return false
       if (typeof value !== 'object' && typeof value !== 'function') return clean(String(value)) === String(value)

@@ -68,7 +68,7 @@ export class GuardedStore extends StoreCalls {
     const send = (): unknown =>
       notBefore === undefined ? this.store.find(ids) : this.store.find(ids, { notBefore, onFault: this.noteReplica })
     const read = (answer: unknown): FoundRecords => this.found(ids, answer)
-    // A caller that gives up early shows nothing about the store, so the breaker judges each read by the whole deadline.
+    // A caller that stops waiting early says nothing about the state of the store, so the breaker judges each read by the whole deadline.
     return this.leaveEarly('find', (deadlineMs) => this.breaker.run(() => this.call('find', send, read, deadlineMs)))
   }
 
@@ -178,7 +178,7 @@ export class GuardedStore extends StoreCalls {
       () => this.store.changes(after, limit),
       (answer) => this.sound(readFeedPage(answer, after), 'changes'),
     )
-    // After the page was read: anyone who has read up to its end must know about a move that it announces.
+    // After the page was read: a caller that has read up to its end must know about a move that it announces.
     if (moves?.isUnmovedIn(page, after, began) === false) await this.call('readMove', () => moves.askBehind(page), ignored)
     return page
   }

@@ -8,7 +8,7 @@ import type { FeedPage, TokenStore } from './port.js'
 /** Calls that a move never restricts: those that follow the move, and those that manage the connection. */
 const FREE: ReadonlySet<StoreMethod> = new Set([
   'changes',
-  // The store itself refuses it, inside the host's transaction. A separate read of the move might wait for that transaction to end.
+  // The store itself refuses this call, inside the host's transaction. A separate read of the move might wait for that transaction to end.
   'commitIn',
   'readMove',
   'renewLease',
@@ -98,7 +98,10 @@ export class MoveWatch {
     return isThenable(asked) ? asked.then(admitted) : admitted()
   }
 
-  /** Joins a read that is under way, unless its answer will be older than a call may rely on. After an outage, one read for each call would overload the store. */
+  /**
+   * Joins a read that is under way, unless its answer will be older than a call may rely on. After an outage, one read for each call would overload the
+   * store.
+   */
   #askTogether(): MaybePromise<void> {
     if (this.#asking !== undefined && this.monotonic() - this.#asking.began < this.#maxAgeMs) return this.#asking.answer
     const began = this.monotonic()

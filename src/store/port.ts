@@ -123,12 +123,12 @@ export type TokenCap = {
   readonly now: number
 } & ({ readonly ownerId: string; readonly tenantId?: string } | { readonly tenantId: string; readonly ownerId?: undefined })
 
-/** An event that loses personal fields: as this store returned it, and what remains of it, at the same position. */
+/** An event that loses personal fields: as this store returned it, and as it remains, at the same position. */
 export type EventErasure = { readonly before: StoredEvent; readonly after: StoredEvent }
 
 /** One atomic change: all of it happens, or none of it. */
 export type Change = {
-  /** Must hold after the change, however many changes run concurrently; otherwise none of it happens. */
+  /** Must hold after the change, even if many changes run concurrently; otherwise none of it happens. */
   readonly caps?: readonly TokenCap[]
   readonly inserts?: readonly StoredToken[]
   readonly updates?: readonly Replacement[]
@@ -144,8 +144,8 @@ export type Change = {
 }
 
 /**
- * Whether a commit happened. `conflict` is the ID of a token that already existed, had a different version or was gone, or of an event that already existed or
- * differs from what its erasure expects. `exceeded` is the position of a cap that would be exceeded; if both apply to a change, it is a conflict.
+ * Whether a commit happened. `conflict` is the ID of a token that already existed, had a different version or was gone, or of an event that already existed
+ * or does not match its erasure. `exceeded` is the position of a cap that would be exceeded. If both apply to a change, it is a conflict.
  */
 export type CommitResult =
   | { readonly ok: true; readonly exceeded?: undefined }
@@ -224,8 +224,8 @@ export interface TokenStore {
    */
   commitIn?(transaction: object, addition: Addition): MaybePromise<AdditionResult>
   /**
-   * Assigns a position after every other event to up to 100 events of a prefix that `commitIn` wrote and whose transactions are committed, exactly once,
-   * and adds their tokens to the feed. Returns them: fewer only if none are left. `revokeWhere` does this with all of them before it writes its own.
+   * Assigns positions to up to 100 committed events of a prefix that `commitIn` wrote: once each, after every other event. Adds their tokens to the feed.
+   * Returns the events: fewer only if none are left. `revokeWhere` does this with all of them before it writes its own.
    */
   placeEvents?(prefix: string): MaybePromise<readonly StoredEvent[]>
   /**
@@ -264,8 +264,8 @@ export interface TokenStore {
   removeConsumer(consumer: ConsumerVersion): MaybePromise<boolean>
   seals(query: SealQuery): MaybePromise<readonly StoredSeal[]>
   /**
-   * Adds a seal only if its number follows the newest one of its prefix, or is 1 if there is none. Returns whether it was written. A fence refuses it like a
-   * commit, because a seal that was added after the copy would be missing in the new store, although the host may have published its head.
+   * Adds a seal only if its number follows the newest one of its prefix, or is 1 if there is none. Returns whether it was written. A fence refuses it like
+   * a commit: a seal that was added after the copy would be missing in the new store, although the host may have published its head.
    *
    * @throws StoreMovingError `store_moving`
    */
@@ -275,7 +275,7 @@ export interface TokenStore {
   /** Removes usage in a small batch, and returns whether there is more to remove. The times of last uses stay. */
   trimUsage(trim: UsageTrim): MaybePromise<boolean>
   /**
-   * Stores a ticket if its token exists and is below its limit, however many are saved concurrently. Returns whether it was stored. Each call also removes
+   * Stores a ticket if its token exists and is below its limit, even if many are saved concurrently. Returns whether it was stored. Each call also removes
    * expired tickets in one small batch: at least two, if there are as many.
    */
   saveTicket(ticket: StoredTicket, room: TicketRoom): MaybePromise<boolean>

@@ -40,7 +40,7 @@ export class ReadSize {
   }
 }
 
-/** The rows of a page and their size in characters of JSON, whether more follow, and the place of the last row that was read for it. */
+/** The rows of a page and their size in characters of JSON, whether more follow, and the position of the last row that was read. */
 export type ReadPage<Row, Place> = {
   readonly rows: readonly Row[]
   readonly size: number

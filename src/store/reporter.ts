@@ -6,7 +6,10 @@ import { CALLBACK_FAILED, type FaultPlace, helpFor, isAdvised, kindOf } from './
 /** A fault that latchkey answered with 503 or worked around. */
 export type FaultReport = {
   readonly where: FaultPlace
-  /** The fault, without any token, digest or pepper. For a callback, `error.cause` is a redacted copy of the error that it threw, or a short description of anything else. */
+  /**
+   * The fault, without any token, digest or pepper. For a callback, `error.cause` is a redacted copy of the error that it threw, or a short description of any
+   * other value.
+   */
   readonly error: LatchkeyError
 }
 
@@ -119,7 +122,7 @@ function lineOf({ where, error }: FaultReport, suppressed: number): string {
   return `latchkey ${code} ${where}: ${oneLine(why)}. ${isAdvised(error) ? effect : advice}${more} ${docs}`
 }
 
-/** Describes the copy of an error and the errors that caused it. It has no cycles. */
+/** Describes the copy of an error, which has no cycles, and the errors that caused it. */
 function causesOf(error: Error): string {
   const { name, message, cause } = error
   const errors: unknown = Reflect.get(error, 'errors')

@@ -99,7 +99,7 @@ export class StoreCalls {
     return this.state.onFirstUse === undefined
   }
 
-  /** Whether calls first wait for the setup of the store, however long it takes. */
+  /** Whether calls first wait for the setup of the store, without a time limit. */
   get mustSetUp(): boolean {
     return !this.state.ready && this.allowance?.coversSetUp !== true
   }
@@ -109,7 +109,7 @@ export class StoreCalls {
     await apart(this.allowance, () => this.prepare())
   }
 
-  /** Has no deadline: nothing waits for it, and a late subscription still works. The caller reports failures. */
+  /** Has no deadline: no caller waits for it, and a late subscription still works. The caller reports failures. */
   async subscribe(wake: () => void, lost: (error: unknown) => void): Promise<() => MaybePromise<void>> {
     this.refuseEnded()
     if (!this.state.ready) await this.prepare()
@@ -148,7 +148,7 @@ export class StoreCalls {
     if (this.mustSetUp) await this.setUp()
     if (deadlineMs === undefined) {
       if (turns?.methods.has(method) !== true) return await this.call(method, call, read)
-      // It holds its turn until the store is done, even if its caller stops waiting.
+      // The call holds its slot until the store is done, even if its caller stops waiting.
       return await turns.run(method, allowance?.leftMs, () => this.call(method, call, read, this.deadlineMs))
     }
     return await apart(allowance, async () => this.call(method, call, read, deadlineMs))

@@ -11,7 +11,7 @@ export type RandomSource = (size: number) => Uint8Array
 const UNBIASED = 248
 /** Bytes drawn at once. A secret uses 45 of them on average. */
 const BLOCK = 64
-/** A healthy source needs one or two blocks. One that needs more than this is broken. */
+/** A healthy source needs one or two blocks. A source that needs more than this is broken. */
 const MAX_BLOCKS = 16
 
 /**

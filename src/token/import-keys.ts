@@ -7,7 +7,7 @@ export type ImportKeys = {
   idOf(format: string, key: string): string
   /** Returns the text whose digest is stored. It contains characters that never occur in a token, so the digest is never that of a token created here. */
   bodyOf(format: string, id: string, proof: string): string
-  /** Returns a mark of the row that a token came from. A different row with the same key has a different mark. */
+  /** Returns a keyed fingerprint of the row that a token came from. A different row with the same key has a different fingerprint. */
   markOf(format: string, key: string, material: string): string
 }
 

@@ -21,7 +21,7 @@ function withoutSigned(text: string): string {
   let from = 0
   for (let found = tail.exec(text); found !== null; found = tail.exec(text)) {
     const start = headerBefore(text, from, found.index)
-    // The second part may be the first one of another token.
+    // The second part may be the first part of another token.
     if (start === undefined) tail.lastIndex = found.index + 1
     else {
       rest += `${text.slice(from, start)}…`
@@ -31,7 +31,7 @@ function withoutSigned(text: string): string {
   return rest + text.slice(from)
 }
 
-/** Returns where the header begins that ends here: the earliest place that is not within a word. */
+/** Returns the start of the header that ends here: the earliest position that is not within a word. */
 function headerBefore(text: string, from: number, end: number): number | undefined {
   let first = end
   while (first > from && end - first < OBJECT.length + OBJECT_LENGTH.max && WORD.test(text.charAt(first - 1))) first -= 1

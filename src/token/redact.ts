@@ -11,8 +11,8 @@ type Remove = (text: string) => string
 const foreign: Map<unknown, Remove> = new Map()
 
 /**
- * Adds the shape of another system's tokens, which must match nothing else. It applies to every instance in this process, whichever accepts these tokens,
- * because no instance may store or reveal them. The same is true of our own tokens, with any prefix.
+ * Adds the shape of another system's tokens, which must match nothing else. It applies to every instance in this process, even to those that do not accept
+ * these tokens, because no instance may store or reveal them. The same is true of our own tokens, with any prefix.
  */
 export function learnShape(expression: string): void {
   if (foreign.has(expression)) return
@@ -51,9 +51,9 @@ const HIDDEN = '(not shown: the request has too much text that could be a secret
 /** A placeholder for a list of secrets that is too long to search for. */
 export const EVERY_TEXT: readonly string[] = /* @__PURE__ */ Object.freeze([])
 
-/** The promise is that no 12 characters of a secret appear anywhere. */
+/** The length of the parts of secrets that must not appear anywhere: no 12 consecutive characters of a secret may remain. */
 const PART = 12
-/** Half of a part. */
+/** The length of the blocks that are looked up. Every part contains a whole block. */
 const BLOCK = 6
 /** The maximum length of a string that is searched for secrets; the rest is dropped. No report shows as much. */
 const MOST_SEARCHED = 4096
@@ -88,7 +88,7 @@ export function decodeJsonEscapes(text: string): string {
 
 /** The forms of secrets to search for. */
 type Searched = {
-  /** Texts whose parts are removed, too, in lower case, and which of their blocks occurred in a string. */
+  /** Texts in lower case whose parts are also removed, each with the blocks that occurred in a string. */
   readonly long: readonly (readonly [secret: string, occurred: Uint8Array])[]
   /** The parts around the blocks that occurred. */
   readonly parts: Set<string>
@@ -123,7 +123,7 @@ function searched(secrets: readonly string[]): Searched {
 /** Characters that no form changes. */
 const UNRESERVED = /^[0-9A-Za-z._-]*$/
 
-/** Returns a string as it is, in a URL, in a form, and within a JSON string. */
+/** Returns a string unchanged, and as it is encoded in a URL, in a form, and within a JSON string. */
 function formsOf(text: string): readonly string[] {
   if (UNRESERVED.test(text)) return [text]
   const url = text.toWellFormed()
@@ -195,7 +195,7 @@ class Filter {
   }
 }
 
-/** Truncates a string that is too long to search: between two words, or within a long word, of which less than a part of a secret can be left. */
+/** Truncates a string that is too long to search: between two words, or within a long word, where less than one part of a secret can be left. */
 function startOf(text: string): string {
   if (text.length <= MOST_SEARCHED) return text
   const start = text.slice(0, MOST_SEARCHED)
@@ -222,8 +222,8 @@ function addParts(text: string, { long, parts }: Searched): void {
 }
 
 /**
- * Removes a known token from text that someone else wrote about it: the whole token, and every part of its secret, with whatever is between the parts. Text that
- * hides them behind escapes becomes an ellipsis.
+ * Removes a known token from text that someone else wrote about it: the whole token, and every part of its secret, with the text between the parts. Text
+ * that hides them behind escapes becomes an ellipsis.
  */
 export function withoutToken(text: string, token: string): string {
   const without = textRemover([token])

@@ -34,7 +34,7 @@ export async function create(context: Context, actor: ReadActor, input: unknown,
     await checkHandout(context, actor, draft)
     await checkOwner(context, actor, draft)
   } catch (error) {
-    // The clock, the options and the actor's permissions may have changed since the first request, whose result a retry must still get.
+    // The clock, the options and the actor's permissions may have changed since the first request, whose result a retry must still return.
     const first = await createdBefore(context, draft, actor, given)
     if (first === undefined) throw error
     return replayOf(context, first)

@@ -45,11 +45,11 @@ type Task = {
 }
 
 /**
- * Removes an owner's ID from every record and event. Also removes the text that people wrote about the owner's tokens and the addresses from which these were
- * used.
+ * Removes an owner's ID from every record and event. Also removes the text that people wrote about the owner's tokens, and the addresses that those tokens
+ * were used from.
  *
- * Works in small transactions. Each includes an `owner.erased` event that names what changed. After a crash, the same call continues with what is left. A call
- * that finds nothing changes nothing.
+ * Works in small transactions. Each includes an `owner.erased` event that names the changed fields. After a crash, the same call erases the remaining data.
+ * A call that finds nothing changes nothing.
  *
  * @throws InvalidInputError `invalid_input`
  * @throws GrantDeniedError `grant_denied`, for an actor that manages only its own tokens, does not manage this tenant, or is the owner
@@ -226,7 +226,7 @@ async function eraseFromPage(task: Task, page: readonly ListedEvent[]): Promise<
   return ok ? erasures.length : undefined
 }
 
-/** Returns one event per tenant that names the changed places and fields. Administrators of a tenant see only what happens to their own audit log. */
+/** Returns one event per tenant that names the changed places and fields. Administrators of a tenant see only the changes to their own audit log. */
 function coveringEvents(task: Task, page: readonly ListedEvent[]): readonly StoredEvent[] {
   const tenants = new Set(page.map(({ tenantId }) => tenantId))
   return [...tenants].flatMap((tenantId) => {

@@ -122,7 +122,7 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
 
 type TokenSeen = { readonly bulkId?: string | undefined; readonly tenantId?: string | undefined }
 
-/** Returns a token that this actor can see, or what the audit log says about it if it was removed. */
+/** Returns a token that this actor can see or, if it was removed, the information about it in the audit log. */
 async function tokenOf(context: Context, actor: ReadActor, tokenId: string): Promise<TokenSeen | undefined> {
   return (await seenBy(context, actor, tokenId)) ?? (await prunedAs(context, actor, tokenId))
 }
@@ -132,7 +132,7 @@ function bulkOf({ bulkId, tenantId }: TokenSeen): BulkPart | undefined {
   return bulkId === undefined ? undefined : { bulkId, ...(tenantId !== undefined && { tenantId }) }
 }
 
-/** Returns what the `token.pruned` event says about a removed token, if this actor can see it. */
+/** Returns the information about a removed token in its `token.pruned` event, if this actor can see it. */
 async function prunedAs(context: Context, actor: ReadActor, tokenId: string): Promise<TokenSeen | undefined> {
   const query = queryFor(context.settings.prefix, { tokenId, action: 'token.pruned' }, actor)
   const [event] = query === undefined ? [] : await firstEvents(context.store, { ...query, limit: 1 }, MOST_PAGES)
@@ -155,7 +155,7 @@ function readPosition(cursor: string, bound: unknown, field: string): number {
   return seq
 }
 
-// Returns `undefined` when nothing that this actor can see can match.
+// Returns `undefined` when no event that this actor can see can match.
 function queryFor(prefix: string, given: Given, actor: ReadActor): Omit<EventQuery, 'limit' | 'after'> | undefined {
   const { tokenId, tenantId, actorId, from, to } = given
   if (tokenId !== undefined) checkId('tokenId', tokenId)

@@ -87,7 +87,7 @@ function readIp(input: unknown): string {
  * @throws InvalidInputError `invalid_input`
  */
 export async function explain(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<Explanation> {
-  // If an option were lost on the way, the caller would mistake the answer for the one it asked for.
+  // If an option were lost by mistake, the caller would get an answer to a different question.
   refuseUndefined(input, Object.keys(explainFields), 'to explain without it')
   const given = readShape(shape, input === undefined ? {} : input, 'explain()')
   const now = readClock(context.settings.clock, 'nothing can be explained')

@@ -15,7 +15,7 @@ const LOOK_EVERY_MS = 1_000
  *
  * @throws InvalidInputError `invalid_input`
  * @throws GrantDeniedError `grant_denied`, for an actor that cannot see every event
- * @throws ConflictError `conflict`, while a node runs the consumer
+ * @throws ConflictError `conflict`, while a node is running the consumer
  */
 export async function forgetConsumer(context: Context, actor: ReadActor, input: unknown): Promise<boolean> {
   const name = readConsumerName(actor, input)
@@ -43,7 +43,7 @@ export async function forgetConsumer(context: Context, actor: ReadActor, input: 
   }
 }
 
-// Rows written since then belong to the node that runs the consumer again.
+// Rows written since then belong to the node that is running the consumer again.
 async function removeAll({ store }: Context, rows: readonly ConsumerVersion[]): Promise<void> {
   for (const row of rows) await store.removeConsumer(row)
 }

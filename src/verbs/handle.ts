@@ -25,7 +25,7 @@ async function load(): Promise<Verbs> {
 
 /**
  * Binds the verbs to one actor. `open` returns the context, or throws once the instance is closed. Each verb has one deadline for everything that it waits for.
- * The verbs of a request share its `allowance`. They take turns under the name `turns`.
+ * The verbs of a request share its `allowance`, and are queued under the name `turns`.
  */
 export function createHandle(
   open: () => Context,
@@ -60,7 +60,7 @@ export function createHandle(
   function run<T>(verb: keyof TokenHandle, call: (context: Context, verbs: Verbs) => Promise<T>, target?: Target): Promise<T> {
     return attempt(verb, (context, verbs) => call(forOneCall(context, allowance), verbs), target)
   }
-  // Each step has a deadline of its own, and other work gets its turn between the steps.
+  // Each step has a deadline of its own, and other work can run between the steps.
   function inSteps<T>(verb: keyof TokenHandle, call: (context: Context, verbs: Verbs) => Promise<T>, target?: Target): Promise<T> {
     return attempt(verb, (context, verbs) => call(givingWay(context), verbs), target)
   }

@@ -103,7 +103,7 @@ async function deactivate(context: Context, { id }: ListedToken, seen: Idle, now
   await commit(context, { updates: [{ expectedVersion: stored.version, record }], events: [event] })
 }
 
-/** Reactivates a token that had been used in time, although that use was still in another node's memory when the token was deactivated. */
+/** Reactivates a token that was used before its deactivation, if that use was still in another node's memory when the token was deactivated. */
 async function reviveIfUsed(context: Context, listed: ListedToken, deactivatedAt: number, now: number): Promise<void> {
   const { lastUsedAt = 0, lastUsedIp: _, ...stored } = withLastUse(context, listed)
   const { prefix } = context.settings

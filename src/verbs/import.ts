@@ -25,8 +25,9 @@ const reader = objectOf({
 /**
  * Creates records for tokens that another system issued, so they keep working in their old format.
  *
- * Reads, checks and writes a hundred rows at a time, with one commit for each hundred. Skips rows that were imported before, whatever happened to their tokens
- * since, so calling an interrupted import again resumes it. A row that cannot be imported is listed in the report and does not stop the import.
+ * Reads, checks and writes a hundred rows at a time, with one commit for each hundred. Skips rows that were imported before, regardless of what has
+ * happened to their tokens since, so calling an interrupted import again resumes it. A row that cannot be imported is listed in the report and does not
+ * stop the import.
  *
  * @throws InvalidInputError `invalid_input`
  * @throws GrantDeniedError `grant_denied`, for an actor that cannot see every token

@@ -20,7 +20,7 @@ const MAX_LIMIT = 1000
 
 const word = text(1, 200)
 const status = z.enum(STATUSES, { error: noneOf(STATUSES) })
-/** Without a status filter, most of the unused tokens may be expired ones. The store itself can leave them out. */
+/** Without a status filter, most of the unused tokens may have expired. The store itself can leave them out. */
 const UNEXPIRED: readonly TokenStatus[] = STATUSES.filter((each) => each !== 'expired')
 const flag = z.boolean({ error: 'must be true or false' })
 
@@ -134,14 +134,14 @@ function startOf({ unusedFor }: Given, now: number): { readonly createdAt: numbe
   return unusedFor === undefined ? undefined : { createdAt: now - unusedFor * 1000, id: '' }
 }
 
-/** Returns whether the list leaves out expired tokens, because nobody has to act on an unused token that has expired. */
+/** Returns whether the list leaves out expired tokens, because an expired token needs no action. */
 function leavesOutExpired({ unusedFor, neverUsed, status }: Given): boolean {
   return (unusedFor !== undefined || neverUsed === true) && ![status].flat().includes('expired')
 }
 
 /**
- * Extracts the beginning of a token ID from search text: either the text itself or what follows the prefix, as in a hint. Returns `null` when no ID can begin
- * that way.
+ * Extracts the beginning of a token ID from search text: either the text itself or what follows the prefix, as in a hint. Returns `null` when no ID can
+ * begin with that text.
  */
 function idIn(prefix: string, given: string): string | null {
   const shown = given.replace(/…$/, '')
@@ -149,7 +149,7 @@ function idIn(prefix: string, given: string): string | null {
   return /^[0-9A-Za-z]{0,16}$/.test(id) ? id : null
 }
 
-// Returns `undefined` when nothing that this actor can see can match.
+// Returns `undefined` when no token that this actor can see can match.
 function queryFor(prefix: string, given: Given, actor: ReadActor, now: number): Omit<ListQuery, 'limit' | 'after'> | undefined {
   const { tenantId, ownerId, createdBy, name } = given
   const idStartsWith = given.id === undefined ? undefined : idIn(prefix, given.id)

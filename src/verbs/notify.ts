@@ -63,7 +63,7 @@ function windowsOf(context: Context, since: number, now: number): readonly Windo
     ['token.expiring', expiringMs],
     ['token.old_still_used', oldStillUsedMs],
   ] as const) {
-    // A token within a shorter threshold gets only the notice for that one.
+    // A token within a shorter threshold gets only the notice for that threshold.
     let nearer = 0
     for (const threshold of thresholds) {
       add(action, Math.max(since + threshold, now + nearer) + 1, now + threshold, ['active', 'pending'])

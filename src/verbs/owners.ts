@@ -18,8 +18,8 @@ export const ownersShape: ShapeOf<OwnersGiven> = z.strictObject({
 })
 
 /**
- * Returns one page of the owners of tokens that the actor can see. For an actor limited to some tenants, owners are listed tenant by tenant, so one with tokens
- * in several tenants can appear again on a later page.
+ * Returns one page of the owners of tokens that the actor can see. For an actor limited to some tenants, owners are listed tenant by tenant, so an owner
+ * with tokens in several tenants can appear again on a later page.
  *
  * @throws InvalidInputError `invalid_input`, including for a cursor from a different query
  */

@@ -36,8 +36,8 @@ const shape: z.ZodType<Given> = z.strictObject({
 })
 
 /**
- * Records in the audit log that a token was found where it should not be, and acts on the report. Both happen in one transaction, unless changes by other nodes kept
- * preventing that: then the token is revoked first, and the report is recorded next.
+ * Records in the audit log that a token was found where it should not be, and acts on the report. Both happen in one transaction, unless changes by other
+ * nodes kept preventing that: then the token is revoked first, and the report is recorded next.
  *
  * Reporting the same finding again changes nothing: its event is written once, and revocation is final. The token's text is not passed on. A token that the
  * actor cannot see is treated as unknown.
@@ -66,7 +66,7 @@ export async function reportLeak(context: Context, actor: ReadActor, input: unkn
       const events = [...(repeated ? [] : [leak]), ...(step === undefined ? [] : [step.event])]
       if (events.length === 0) return { known: true, repeated, record: viewRecord(current, now) }
       if (isOutrun && step !== undefined) {
-        // The report itself follows, in a change that no edit can hold up.
+        // The report itself follows, in a change that no edit can delay.
         await revokeOutright(context, step.record, step.event)
         return undefined
       }

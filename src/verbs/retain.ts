@@ -23,7 +23,7 @@ const TOKENS_A_BATCH = 50
 const settled: WeakMap<Context, number> = new WeakMap()
 
 /**
- * Removes the tokens and events that the `retention` option says are too old, in small batches. If `goOn` returns false, the next run removes the rest.
+ * Removes tokens and events that are too old according to the `retention` option, in small batches. If `goOn` returns false, the next run removes the rest.
  *
  * `now` is the instant that the nodes agree on, not this node's clock, or 0 if there is none.
  */
@@ -65,7 +65,7 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
       if (last !== undefined) settled.set(context, last.seq)
       isSettled = open === -1
     }
-    // Events after a young event are younger too. An event from the future comes from a wrong clock and proves nothing.
+    // Events after a young event are younger too. An event with a future date comes from a wrong clock and proves nothing.
     const last = page.at(-1)
     if (sound.length < older.length) return
     if (last === undefined || !more || page.some(({ at }) => at >= before && at <= now)) return
@@ -143,7 +143,7 @@ function missed(row: ConsumerState, old: readonly ListedEvent[]): { readonly con
 }
 
 /**
- * Removes the usage that the `retention` option says is too old. Goes through every token in small pages. Returns whether it reached the end.
+ * Removes usage that is too old according to the `retention` option. Goes through every token in small pages. Returns whether it reached the end.
  */
 export async function trimUsage(context: Context, now: number, goOn: () => Promise<boolean>): Promise<boolean> {
   if (now === 0) return true

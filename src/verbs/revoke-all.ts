@@ -56,7 +56,7 @@ export async function revokeAll(context: Context, actor: ReadActor, input: unkno
   return { count }
 }
 
-// A filter whose value was lost on the way must not match everything.
+// A filter whose value was lost by mistake must not match everything.
 function refuseVague(given: Given): void {
   for (const field of ['tenantId', 'ownerId', 'all'] as const) {
     if (Object.hasOwn(given, field) && given[field] === undefined) {

@@ -22,7 +22,7 @@ import { commit, findVisible, timeOfChange, withChanges } from './lib/change.js'
 import { checkHandout, checkOwner } from './lib/handout.js'
 import { takingTurns } from './lib/line.js'
 
-/** An overlap is for handing over to the new token, not for a permanent second token. */
+/** An overlap is for switching to the new token, not for a permanent second token. */
 const MAX_OVERLAP_SECONDS = 90 * 86_400
 
 type Given = { overlap?: number | undefined; ownerId?: string | undefined; idempotencyKey?: string | undefined }
@@ -131,7 +131,7 @@ function mintSuccessor(
   const [digester] = digesters
   const { token, digest } = mintToken(prefix, id, digester, random)
   const { rotateEverySeconds } = old
-  // Whoever made the old token does not manage the token of the new owner, and cannot end its lineage by presenting the old one.
+  // The creator of the old token does not manage the new owner's token, and cannot end its lineage by presenting the old token.
   const lineage =
     asked.ownerId === undefined ? { rootId: rootIdOf(old) } : { ownerId: asked.ownerId, createdBy: actor.id, rootId: undefined }
   const record = withChanges(old, now, {
@@ -152,8 +152,8 @@ function mintSuccessor(
 }
 
 /**
- * Returns the expiry of a successor: that of the old token, limited to what the options allow for a token created now. If the options require an expiry and the
- * old token has none, the default applies.
+ * Returns the expiry of a successor: that of the old token, limited to the longest lifetime that the options allow for a new token. If the options require
+ * an expiry and the old token has none, the default applies.
  */
 function endOfSuccessor(old: StoredToken, now: number, { defaultSeconds, maxSeconds, required }: Expiry): number | undefined {
   const latest = maxSeconds === undefined ? undefined : now + maxSeconds * 1000

@@ -75,7 +75,7 @@ async function checkTerms(context: Context, actor: ReadActor, current: StoredTok
   }
 }
 
-// A kept scope counts as a new grant if the change widens where, how long or for whom the token works. Newly added scopes also widen the reach.
+// A kept scope counts as a new grant if the change widens the resources, the addresses or the validity period of the token. New scopes also widen its reach.
 function keptBy(current: StoredToken, next: StoredToken): Kept {
   const wider =
     !resourcesWithin(next.resources, current.resources) ||

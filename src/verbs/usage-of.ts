@@ -31,7 +31,7 @@ export const usageOfFields: { readonly [Name in keyof Given]-?: z.ZodType<Given[
 const shape: z.ZodType<Given> = z.strictObject(usageOfFields)
 
 /**
- * Returns how often several tokens were used, in even steps of time: enough for a sparkline beside each row of a list.
+ * Returns how often several tokens were used, in equal time steps: enough for a sparkline beside each row of a list.
  *
  * Leaves out tokens that do not exist or that the actor cannot see. Also leaves out steps without a use.
  *

@@ -34,7 +34,7 @@ export const usageShape: z.ZodType<Given> = z.strictObject({
 })
 
 /**
- * Reports a token's usage: counts by hour and endpoint, outcomes and addresses. Includes what this process has counted so far.
+ * Reports a token's usage: counts by hour and endpoint, outcomes and addresses. Includes the uses that this process has counted so far.
  *
  * Without a range, covers the last 30 days. Refuses a range with too many rows for one answer: use a shorter range or longer steps.
  *
@@ -148,7 +148,7 @@ function eachScope(row: UsageCount): readonly UsageCount[] {
     .map((scope) => ({ ...row, scope }))
 }
 
-/** Returns the grants that no allowed use required, or `undefined` when a counter does not show what its uses required. */
+/** Returns the grants that no allowed use required, or `undefined` when a counter does not show which scopes its uses required. */
 function unusedAmong(catalogue: Catalogue, grants: readonly string[], rows: readonly UsageCount[]): readonly string[] | undefined {
   const allowed = rows.filter(({ outcome }) => outcome === 'allowed')
   if (allowed.some(hidesScopes)) return undefined

@@ -34,7 +34,7 @@ import { ActorTurns, StoreTurns } from './store-turns.js'
 
 const DEFAULT_FLUSH_MS = 1000
 const OWNER_REFUSALS: Rate = { burst: 100, perSecond: 10 }
-/** Callers that wait for other nodes share their store reads, at most one in this time. */
+/** Callers that wait for other nodes share their store reads. There is at most one read in this interval. */
 const LOOK_EVERY_MS = 20
 const FEED_END = 1
 /** A released lease expires at 0, so this selects every lease that has not been released. */

@@ -28,11 +28,11 @@ import type { ActorTurns, StoreTurns } from './store-turns.js'
 /** Data that is written with a delay. */
 export type Buffered = {
   readonly pending: boolean
-  /** `all`: also writes what normally waits longer, such as an event that is still being coalesced. */
+  /** `all`: also writes data that normally waits longer, such as an event that is still being coalesced. */
   flush(now: number, all: boolean): Promise<void>
 }
 
-/** Store reads that callers waiting for other nodes share. Each caller gets data that was read after it asked. */
+/** Store reads that callers waiting for other nodes share. Each caller gets data that was read after its request. */
 export type NodeReads = {
   /** The leases of all nodes that have not released them. */
   readonly leases: FreshRead<readonly NodeLease[]>
@@ -56,7 +56,7 @@ export type Context = {
   readonly turns: StoreTurns
   /** For reads and changes on behalf of actors. */
   readonly actorTurns: ActorTurns
-  /** The caller that takes turns for the calls of this context. Absent for the library's own work, which does not wait for a turn. */
+  /** The caller under whose name the calls of this context are queued. Absent for the library's own work, which is not queued. */
   readonly caller?: string | Known | undefined
   readonly owners: Owners | undefined
   /** Limits how often a token whose owner is gone causes a call to the `owner` callback. Keyed by the token's ID. */
@@ -89,7 +89,7 @@ export type Context = {
   readonly announce: (events: readonly StoredEvent[]) => void
   /** Everything that `flush` and `close` write. */
   readonly buffers: readonly Buffered[]
-  /** Writes what is buffered: counts, and events that are coalesced. */
+  /** Writes the buffered data: counts, and events that are coalesced. */
   readonly flush: () => Promise<void>
   /** Schedules a flush soon, off the request path. */
   readonly scheduleFlush: () => void

@@ -8,7 +8,7 @@ const LEAST_MS = 5
 /** The maximum number of parties whose durations are remembered. */
 const MAX_PARTIES = 1000
 
-/** Tracks how long recent work of each party took, separately, because slow work of one party says little about that of others. */
+/** Tracks how long recent work of each party took, separately, because slow work of one party says little about the work of others. */
 export class Durations {
   readonly #longestMs: number
   readonly #averages: Map<string, number> = new Map()
@@ -28,7 +28,7 @@ export class Durations {
     if (this.#averages.size > MAX_PARTIES && oldest !== undefined) this.#averages.delete(oldest)
   }
 
-  /** Returns how long the work of a party will most likely take. A party that has run nothing yet must not be refused because others are slow. */
+  /** Returns how long the work of a party will most likely take. A party without finished work must not be refused because others are slow. */
   expected(party: string): number {
     return Math.max(LEAST_MS, this.#averages.get(party) ?? 0)
   }

@@ -23,7 +23,7 @@ type Choice<T> = {
   /** A token that exists, but has a different secret. */
   readonly other: T | undefined
   /**
-   * Further valid tokens whose end also ends the credential: those with the same secret, and those whose slow hash was not compared, which may have the same
+   * Further valid tokens that end the credential when they end: those with the same secret, and those whose slow hash was not compared, which may have the same
    * secret.
    */
   readonly beside: readonly T[]
@@ -41,8 +41,9 @@ type Look<T> = {
  * Looks up the claims one at a time. Chooses the first proven token that is refused because of its status, otherwise the first proven token, otherwise the
  * first token that exists.
  *
- * The same secret may have been imported in several formats. When one of these tokens has ended, so has the credential, whichever format comes first, and
- * even if that token's format is no longer accepted. When one was revoked, the others are revoked too, so that this stays true if the record goes away.
+ * The same secret may have been imported in several formats. When one of these tokens has ended, so has the credential, regardless of the order of the
+ * formats, and even if that token's format is no longer accepted. When one was revoked, the others are revoked too, so that this stays true if the record
+ * goes away.
  */
 async function choose<T extends Lifecycle & { readonly id: string }>(
   context: Context,
@@ -61,8 +62,8 @@ async function choose<T extends Lifecycle & { readonly id: string }>(
       const found = await look.find(claim, proven.length > 0)
       if (found === undefined) continue
       const isBad = isRefused(context, found)
-      // If another token is proven and none is refused, this valid one is not worth a slow hash. If one is refused, it is, because this one may have to be
-      // revoked with it.
+      // If another token is proven and no token is refused, this valid token is not worth a slow hash. If a token is refused, the hash is computed, because
+      // this token may have to be revoked with it.
       if (proven.length > 0 && refused === undefined && !isBad && look.isSlow(found)) {
         skipped.push(found)
         continue
@@ -75,7 +76,7 @@ async function choose<T extends Lifecycle & { readonly id: string }>(
         other ??= found
       }
     } catch (error) {
-      // A refusal stands, whatever the other claims are.
+      // A refusal stands, regardless of the other claims.
       if (refused === undefined) throw error
       break
     }
@@ -123,7 +124,8 @@ export async function findImported(
 }
 
 /**
- * Returns whether one of these credentials is an imported token, valid or not, even if its format is no longer accepted. Failed guesses count against the budget of the address.
+ * Returns whether one of these credentials is an imported token, valid or not, even if its format is no longer accepted. Failed guesses count against the
+ * budget of the address.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
@@ -168,10 +170,10 @@ async function entryOf(
   return records.read(id, request?.ip, leftMs)
 }
 
-/** The stored token that a credential belongs to, and the other valid ones whose end also ends it. */
+/** The stored token that a credential belongs to, and the other valid tokens that also end it when they end. */
 export type FoundStored = { readonly stored: StoredToken; readonly beside: readonly StoredToken[] }
 
-/** Reads the stored token behind a credential in an imported format from the primary, if the secret matches. Chooses as `findImported` does. */
+/** Reads the stored token behind a credential in an imported format from the primary, if the secret matches. Chooses the token like `findImported`. */
 export async function findStoredImported(context: Context, token: unknown, from: Presenter): Promise<FoundStored | undefined> {
   const { imported } = context
   if (imported === undefined) return undefined

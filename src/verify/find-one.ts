@@ -8,15 +8,15 @@ import type { StoreTurns } from './store-turns.js'
 /** A read that has not begun yet, and when the deadline of its first caller ends, on the monotonic clock. */
 type WaitingRead = { readonly read: Promise<FoundRecords>; readonly dueAt: number }
 
-/** The reads that have not begun yet, by caller and token. One that has begun may predate what a later caller must see. */
+/** The reads that have not begun yet, by caller and token. A read that has begun may predate a change that a later caller must see. */
 const waiting: WeakMap<StoreTurns, Map<string, WaitingRead>> = new WeakMap()
 
 /** The part of the deadline by which a shared read may end earlier than a caller could wait. */
 const EARLIER = 1 / 10
 
 /**
- * Reads one token from the primary when it is the caller's turn. Calls of one caller for the same token share a read, so that many of them take no more turns
- * than a few.
+ * Reads one token from the primary, queued by caller. Calls of one caller for the same token share a read, so many calls take up no more of the queue than
+ * a few.
  */
 export async function findOne(context: Context, id: string, from: Presenter): Promise<StoredToken | undefined> {
   const { turns, allowance, report, settings } = context
@@ -57,7 +57,7 @@ function readInTurn(
   return read
 }
 
-/** A client presents the tokens of many users, so the calls for different tokens take turns within it. */
+/** A client presents the tokens of many users, so its calls are queued separately for each token. */
 function partyOf(from: Presenter, id: string): Presenter {
   if (typeof from !== 'object' || from === null || from.group !== undefined) return from
   return { ...from, id, group: [from.id] }

@@ -8,7 +8,7 @@ import { digestOf } from './verify.js'
 import { viewRecord } from './view-record.js'
 
 /**
- * Returns the record of the token with this text, whatever its status; `undefined` if it is not one of ours.
+ * Returns the record of the token with this text, regardless of its status; `undefined` if it is not one of ours.
  *
  * Reads the primary. Does not decide whether the token is accepted, and does not count a use. Used for introspection and leaked tokens.
  *
@@ -19,7 +19,7 @@ export async function identify(context: Context, token: unknown, from?: Presente
   return stored === undefined ? undefined : viewRecord(stored, context.settings.clock())
 }
 
-/** Returns the record that a credential belongs to. If the same secret was imported in several formats, one that is `mine` comes first. */
+/** Returns the record that a credential belongs to. If the same secret was imported in several formats, a record that is `mine` comes first. */
 export function recordOf({ stored, beside }: FoundStored, mine: IsMine = () => true): StoredToken {
   // Records with a slow hash may have another secret, because they were not compared.
   return [stored, ...beside.filter(({ importedHash }) => importedHash === undefined)].find(mine) ?? stored

@@ -23,7 +23,7 @@ const CREDENTIAL = /^[!#-+\--~]+$/
 export type Claim = {
   readonly id: string
   readonly format: TokenFormat
-  /** The format is no longer accepted: the claim can only refuse what another one accepts. */
+  /** The format is no longer accepted: the claim can only refuse what another claim accepts. */
   readonly ended: boolean
   readonly key: string
   readonly credential: string
@@ -38,7 +38,7 @@ export type Provable = {
   readonly hasDigest: (digest: string) => boolean
   readonly importedFrom?: string | undefined
   readonly importedHash?: string | undefined
-  /** The keyed mark of the row that this hash was imported from. */
+  /** The keyed fingerprint of the row that this hash was imported from. */
   readonly importedMark?: string | undefined
 }
 
@@ -70,7 +70,7 @@ export class Imported {
 
   /**
    * Returns the tokens that a credential may belong to, one for each format that it fits. Those of formats that are no longer accepted come last, and
-   * never alone. A token of this library fits no format, whatever its prefix.
+   * never alone. A token of this library fits no format, regardless of its prefix.
    *
    * With `everKnown`, formats that are no longer accepted count like the others: this recognizes a credential that must not be taken for something else.
    *
@@ -109,7 +109,7 @@ export class Imported {
     if (slow.length > 0) this.#options.slow.missed(slow, from)
   }
 
-  /** Refunds what a credential was charged for its other claims, once it has proved one of them. */
+  /** Refunds the charges of a credential for its other claims, once it has proved one of them. */
   proved(claims: readonly Claim[], from: Presenter): void {
     this.#options.slow.proved(claims, from)
   }
@@ -126,7 +126,8 @@ export class Imported {
 
   /**
    * Returns whether the claim's secret is that of this record. Compares in constant time, with each pepper, because an imported token does not show
-   * which one it needs. A slow hash is compared only with the mark that the import gave it, because whoever writes to the database could write such a hash.
+   * which one it needs. A slow hash is compared only with the fingerprint that the import gave it, because anyone who can write to the database could write
+   * such a hash.
    *
    * @throws StoreUnavailableError `store_unavailable`, if a slow hash could not be compared in time
    */

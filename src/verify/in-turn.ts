@@ -25,9 +25,9 @@ export function inTurns(context: Context, caller: string | Known): Context {
 }
 
 /**
- * Makes a change that concerns this tenant when it is its actor's turn. Inside, each call to the store has a whole deadline of its own. The change keeps its
- * turn until the store is done with it, even if its caller stops waiting. A change to tokens that are being revoked in bulk does not use a turn of the other
- * changes.
+ * Queues a change that concerns this tenant, and makes it when its actor is served. Inside, each call to the store has a whole deadline of its own. The
+ * change keeps its slot until the store is done with it, even if its caller stops waiting. A change to tokens that are being revoked in bulk is queued
+ * separately from other changes.
  */
 export async function changeInTurn<T>(
   context: Context,
@@ -89,7 +89,7 @@ async function run<T>(
   return outcome.value
 }
 
-// The application acts in every tenant, so a change takes turns with the actors of its tenant.
+// The application acts in every tenant, so its change is queued with those of the actors of that tenant.
 function partyOf(caller: string | Known, tenantId: string | undefined): string | Known {
   if (typeof caller === 'string' || caller.unlimited !== true || tenantId === undefined) return caller
   return { ...caller, group: groupOf([tenantId]) }

@@ -13,7 +13,7 @@ export const THROTTLED_SECONDS = 1
  */
 export type OwnerFound = Owned | null | undefined | 'throttled'
 
-/** A token, for questions about its owner. `id` names the budget: the token's ID, or another name for who asks about which owner. */
+/** A token, for questions about its owner. `id` names the budget: the token's ID, or a name made of the asking actor and the owner. */
 type Holding = { readonly id: string; readonly ownerId?: string | undefined; readonly tenantId?: string | undefined }
 
 /** Looks up the owner of a token. While the owner is gone, each `id` causes a bounded number of calls to the `owner` callback. */
@@ -34,7 +34,7 @@ function askUncharged(refusals: Budget, id: string, ask: () => MaybePromise<Owne
   return isThenable(owned) ? owned.then(noted) : noted(owned)
 }
 
-// The owner was gone at the last lookup. The call is charged before it is answered; otherwise, slow answers would admit any number of calls at once.
+// The owner was gone at the last lookup. The call is charged before it is answered; otherwise, slow answers would admit any number of calls at the same time.
 function askCharged(refusals: Budget, id: string, ask: () => MaybePromise<Owned | null>): MaybePromise<Owned | null> {
   const noted = (owned: Owned | null): Owned | null => {
     if (owned !== null) refusals.forget(id)

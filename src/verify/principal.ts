@@ -14,10 +14,13 @@ export type SignalOf = (entry: Entry) => RequestSignal
 /** The resources to check against those of a principal. */
 type Asked = { readonly [dimension: string]: string | readonly string[] }
 
-/** Calls back when something, such as a response, is over; immediately if it already is. */
+/** Calls back when an object, such as a response, has ended; immediately if it already has. */
 type WhenOver<C> = (closing: C, end: () => void) => void
 
-/** The state of a principal's request: whether it is over, the signal once it was read, and until then what ends the request and how to listen for that. */
+/**
+ * The state of a principal's request: whether the request is over, and the signal once it was read. Until then: the event that ends the request, and how to
+ * listen for it.
+ */
 type Life = {
   over: boolean
   readonly opened?: RequestSignal
@@ -108,7 +111,7 @@ export function endRequest(principal: unknown): void {
   OwnPrincipal.end(principal)
 }
 
-/** Ends the request of this principal when something else, such as its response, is over. Listens for that only once the signal is read. */
+/** Ends the request of this principal when another object, such as its response, has ended. Listens for that only once the signal is read. */
 export function endRequestWith<C>(principal: unknown, closing: C, whenOver: WhenOver<C>): void {
   OwnPrincipal.endWith(principal, closing, whenOver)
 }
@@ -229,7 +232,7 @@ export abstract class GrantedPrincipal extends OwnPrincipal implements Principal
   }
 }
 
-/** Returns whom a principal names, even if its properties were overwritten. The properties of other objects are taken as they are. */
+/** Returns the identity that a principal names, even if its properties were overwritten. The properties of other objects are returned unchanged. */
 export function namedBy(principal: Principal): Pick<Bearer, 'tokenId' | 'tenantId'> & { readonly kind: Principal['kind'] } {
   const entry = TokenPrincipal.entryOf(principal)
   return entry === undefined

@@ -68,7 +68,7 @@ function giveBack(context: Context, taken: StoredTicket): void {
   void context.background.run(() => saveAgain(context, taken))
 }
 
-/** Saves a ticket again. If this fails, the ticket is lost. It admitted nobody, and it can never be used twice. */
+/** Saves a ticket again. If this fails, the ticket is lost. It admitted no caller, and it can never be used twice. */
 async function saveAgain({ settings, store }: Context, taken: StoredTicket): Promise<void> {
   const now = settings.clock()
   await store.saveTicket(taken, { max: Number.MAX_SAFE_INTEGER, now, forgetBefore: now - FORGET_AFTER_MS }).catch(() => undefined)

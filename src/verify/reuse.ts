@@ -7,7 +7,7 @@ import type { Filtered } from '../store/compile-filter.js'
 import type { Context } from './context.js'
 
 /**
- * Records that a rotated token was presented, with the right secret, after it ended. Its holder has a successor, so someone else may have the old one.
+ * Records that a rotated token was presented, with the right secret, after it ended. Its holder has a successor, so someone else may have the old token.
  * With `onReuse: 'revoke_lineage'`, the whole lineage is revoked. Both happen in the background.
  */
 export function noteReuse(

@@ -20,14 +20,14 @@ const LEAST_LEFT_MS = 5
 const TOO_LATE = 'comparisons with slow hashes take too long at the moment'
 const GUESSING = 'too many wrong secrets for this imported token came from this caller'
 
-/** The parties that take turns: tokens, then networks, then addresses. Someone who attacks one token, or owns a network, may have many addresses. */
+/** The parties that are served in turn: tokens, then networks, then addresses. An attacker of one token, or the owner of a network, may have many addresses. */
 type Party = Pick<Named, 'site' | 'caller' | 'signed'> & { readonly token: string }
 const TURNS = ['token', 'site', 'caller'] as const
 
 /** A credential that is presented for the token with this ID. One object for each request. */
 type Attempt = { readonly id: string; readonly format: TokenFormat; readonly credential: string }
 
-/** What is compared, for whom, and what to do with the result, which may come after all callers have given up. */
+/** The values to compare, the parties they are compared for, and a callback for the result, which may arrive after all callers have given up. */
 type Question = {
   readonly attempt: Attempt
   readonly hash: string
@@ -49,12 +49,13 @@ type Job = {
 }
 
 /**
- * Compares credentials with slow hashes: a few at a time, and once for all concurrent requests with the same pair. No caller waits for longer than its deadline.
+ * Compares credentials with slow hashes: a few at a time, and once for all concurrent requests with the same pair. No caller waits for longer than its
+ * deadline.
  *
  * A comparison that has begun keeps its slot until it settles, and its result counts even if all callers have given up.
  *
- * A later request with the same pair waits for it instead of starting it again. Tokens, networks and addresses take turns, and the busiest one waits, so
- * guesses at one token, or from one network, do not delay the first use of another token from elsewhere.
+ * A later request with the same pair waits for it instead of starting it again. Tokens, networks and addresses are served in turn, and the busiest one
+ * waits. Guesses at one token, or from one network, therefore do not delay the first use of another token from elsewhere.
  */
 export class SlowHashes {
   readonly #deadlineMs: number
@@ -174,7 +175,7 @@ export class SlowHashes {
     job.start()
   }
 
-  /** Drops a comparison that nobody is waiting for anymore, unless it has begun. */
+  /** Drops a comparison that no caller is waiting for anymore, unless it has begun. */
   #leave(job: Job): void {
     this.#waiting.delete(job)
     if (!job.begun) job.refuse(new StoreUnavailableError(TOO_LATE))

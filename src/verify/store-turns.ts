@@ -13,22 +13,22 @@ import { Durations } from './durations.js'
 import { LimitedWork } from './limited-work.js'
 import { type Holder, type Waiting, WaitingParties } from './waiting-parties.js'
 
-/** The maximum number of calls at once. More would only wait for a connection, where a flood by one caller would delay all other work of the store. */
+/** The maximum number of concurrent calls. More would only wait for a connection, where a flood by one caller would delay all other work of the store. */
 const AT_ONCE = 16
-/** The maximum number of changes at once. Stores make them one after the other. */
+/** The maximum number of concurrent changes. Stores make them one after the other. */
 const CHANGES_AT_ONCE = 4
 /** Such changes may wait for locks for as long as the bulk revocation takes, and then find their token revoked. */
 const OVERTAKEN_AT_ONCE = 2
 /**
- * The part of all slots that a network, an actor or a tenant may hold, so that slow calls of one leave slots to others. An actor may hold this part
+ * The part of all slots that a network, an actor or a tenant may hold, so that slow calls of one party leave slots to others. An actor may hold this part
  * of the slots of its tenant.
  */
 const PART = 3 / 4
 /** Work is never expected to take more than this part of the deadline. Otherwise, a caller whose calls have hung would be refused forever. */
 const LONGEST = 3 / 4
-/** The number of groups in which an actor may have calls at the same time. More calls take turns as if the actor were a group of its own. */
+/** The number of groups in which an actor may have calls at the same time. Further calls are queued as if the actor were a separate group. */
 const MOST_GROUPS = 4
-/** Actors in more tenants than this take turns on their own, because they belong to none of them in particular. */
+/** Actors in more tenants than this are queued separately, because they belong to none of these tenants in particular. */
 const MOST_OF_A_GROUP = 10
 /** The maximum number of waiting calls, apart from those of the application itself. */
 const MAX_WAITING = 10_000
@@ -46,7 +46,8 @@ type Job = Waiting & {
  * Runs store calls that any caller can cause, and that neither a cache nor a batch answers. These are reads of tickets, reads of tokens that are introspected,
  * revoked by possession or reported as leaked, and everything that the verbs read and change for an actor.
  *
- * A few run at once. Networks, or groups of actors, take turns, and so do the callers within each of them. No network, actor or tenant can hold all slots.
+ * A few run at the same time. Networks, or groups of actors, are served in turn, and so are the callers within each of them. No network, actor or tenant
+ * can hold all slots.
  */
 export class StoreTurns {
   readonly #timing: Timing
@@ -56,7 +57,7 @@ export class StoreTurns {
   readonly #work: LimitedWork
   readonly #durations: Durations
   readonly #yieldTurn: () => Promise<void>
-  /** The maximum number of calls of one network, actor or tenant that run at once. */
+  /** The maximum number of calls of one network, actor or tenant that run at the same time. */
   readonly #most: number
   /** How many calls each actor has under way, by group. */
   readonly #groups: Map<string, Counts> = new Map()
@@ -73,7 +74,7 @@ export class StoreTurns {
   }
 
   /**
-   * Runs work when it is its caller's turn. The wait counts against the deadline, and work never starts if it would most likely end after it.
+   * Queues work and runs it when its caller is served. The wait counts against the deadline, and work that would most likely miss the deadline is not started.
    * `work` must not end early at the caller's deadline, because the store would still be busy with it.
    *
    * @throws StoreUnavailableError `store_unavailable`, if the deadline passes or too many calls are waiting
@@ -139,7 +140,7 @@ export class StoreTurns {
     return Array.from(limits, ([key, most]) => ({ key, most }))
   }
 
-  /** An actor that acts in one tenant after another takes no more turns than one that acts in only a few. */
+  /** An actor that acts in one tenant after another is served no more often than one that acts in only a few. */
   #turnsOf(named: Named): Named {
     const { name, site, unlimited } = named
     if (name === undefined || name === site || unlimited) return named
@@ -191,7 +192,7 @@ export class StoreTurns {
     }
   }
 
-  /** Returns the work whose turn it is, if there is a slot for it. */
+  /** Returns the next work, if there is a slot for it. */
   #next(): Job | undefined {
     return this.#work.isFull ? undefined : this.#line.next()
   }
@@ -201,7 +202,7 @@ function partOf(places: number): number {
   return Math.max(1, Math.floor(places * PART))
 }
 
-/** The turns of actors. Each kind of call waits only for its own kind, so that revocations wait neither for long lists nor for large bulk revocations. */
+/** The queues of actors' calls, one for each kind of call, so that revocations wait neither for long lists nor for large bulk revocations. */
 export class ActorTurns {
   /** For reads by ID, with which every change begins. */
   readonly short: StoreTurns
@@ -224,7 +225,7 @@ export class ActorTurns {
   }
 }
 
-/** Returns the group in which the actors of these tenants take turns; `undefined` for those that belong to no tenant in particular. */
+/** Returns the group in which the actors of these tenants are queued; `undefined` for those that belong to no tenant in particular. */
 export function groupOf(tenants: readonly string[]): readonly string[] | undefined {
   const group = [...new Set(tenants)].sort()
   return group.length === 0 || group.length > MOST_OF_A_GROUP ? undefined : group

@@ -146,7 +146,7 @@ function judgeProven(
   return judgeHeld(context, entry, now, request, dueAt)
 }
 
-/** Makes the rest of the decision for a caller that proved in another way that it holds this token. */
+/** Completes the decision for a caller that has proved in another way that it holds this token. */
 export function decideFor(context: Context, entry: Entry, request: VerifyContext | undefined, dueAt: number): MaybePromise<Verification> {
   return judgeHeld(context, entry, context.settings.clock(), request, dueAt)
 }
@@ -156,7 +156,7 @@ function noteIfReused(context: Context, entry: Entry, now: number, request: Veri
   if (ended !== undefined) noteReuse(context, entry, { lifecycle: entry.lifecycle, code: ended, now, ip: addressOf(entry, request) })
 }
 
-// Whoever presents the token of an erased owner is most likely that person, whose address must not be stored again.
+// The presenter of an erased owner's token is most likely that owner, whose address must not be stored again.
 function addressOf(entry: Entry, request: VerifyContext | undefined): string | undefined {
   return isErased(entry) ? undefined : normalizeIp(request?.ip)
 }
@@ -208,7 +208,7 @@ function allow(
     made ??= principalOf(context, entry, owned)
     return made
   }
-  // This is a second guard of the same request. The first one has already counted it.
+  // This is a second guard of the same request. The first guard has already counted it.
   if (TokenPrincipal.entryFor(request?.admitted, context.signalOf)?.id === entry.id) return admit(context, entry, principal(), now, request)
   const { settings } = context
   const keyOf: KeyOf = (limit) => limitKey(limit, settings.prefix, entry, rootIdOf(entry))

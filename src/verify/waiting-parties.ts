@@ -9,23 +9,23 @@ export type Waiting = { readonly site: string; readonly caller: string; readonly
 type Party<Job> = Waiting & {
   readonly key: string
   readonly jobs: Set<Job>
-  /** The holder that must first give back a slot; absent for a party that is in the line. */
+  /** The holder that must first release a slot; absent for a party that is in the queue. */
   aside: string | undefined
 }
 
 /**
- * The line of callers that wait for a limited number of slots. Sites take turns, and so do the callers within each of them.
+ * The queue of callers that wait for a limited number of slots. Sites are served in turn, and so are the callers within each of them.
  *
- * A party stands aside while one of its holders already has as many slots as it may have. When a holder gives back a slot, one party returns to the line, so
+ * A party is set aside while one of its holders already has as many slots as it may have. When a holder releases a slot, one party returns to the queue, so
  * it is never necessary to search through all waiting parties.
  */
 export class WaitingParties<Job extends Waiting> {
   readonly #parties: Map<string, Party<Job>> = new Map()
-  /** The parties in the line, by site, in the order of their turns. */
+  /** The parties in the queue, by site, in the order in which they are served. */
   readonly #sites: Map<string, Set<Party<Job>>> = new Map()
   /**
-   * The parties that stand aside, by holder. While there are any, either all slots of the holder are taken, or another of its parties is in the line, which
-   * calls the next one when it leaves.
+   * The parties that are set aside, by holder. While a holder has any, either all of its slots are taken, or another of its parties is in the queue, which
+   * brings back the next one when it leaves.
    */
   readonly #aside: Map<string, Set<Party<Job>>> = new Map()
   /** The number of slots that each holder occupies. */
@@ -61,7 +61,7 @@ export class WaitingParties<Job extends Waiting> {
     return true
   }
 
-  /** Returns the work whose turn it is, if any may start. */
+  /** Returns the next work, if any may start. */
   next(): Job | undefined {
     for (const parties of this.#sites.values()) {
       for (const party of parties) {
@@ -75,7 +75,7 @@ export class WaitingParties<Job extends Waiting> {
     return undefined
   }
 
-  /** Takes a slot for work that was removed. Its site and caller go to the end of the line, if they have more. */
+  /** Takes a slot for work that was removed. If its site and caller have more work, they move to the end of the queue. */
   take(from: Waiting): void {
     for (const { key } of from.holders) this.#taken.add(key)
     const parties = this.#sites.get(from.site)
@@ -89,7 +89,7 @@ export class WaitingParties<Job extends Waiting> {
     this.#callOthers(party)
   }
 
-  /** Gives back a slot. */
+  /** Releases a slot. */
   giveBack(from: Waiting): void {
     for (const { key } of from.holders) this.#taken.remove(key)
     this.#callOthers(from)
@@ -99,7 +99,7 @@ export class WaitingParties<Job extends Waiting> {
     return this.#taken.of(key) >= most
   }
 
-  /** Lines a party up, or lets it stand aside if others already wait for one of its holders. */
+  /** Adds a party to the queue, or sets it aside if others already wait for one of its holders. */
   #queue(party: Party<Job>): void {
     const before = party.holders.find(({ key }) => this.#aside.has(key))
     if (before === undefined) this.#lineUp(party)
@@ -121,7 +121,7 @@ export class WaitingParties<Job extends Waiting> {
     party.aside = holder
   }
 
-  /** For each of these holders that has a slot left, lets one party line up again. */
+  /** For each of these holders that has a slot left, returns one party to the queue. */
   #callOthers({ holders }: Waiting): void {
     for (const holder of holders) {
       const party = this.#isFull(holder) ? undefined : firstOf(this.#aside.get(holder.key) ?? [])

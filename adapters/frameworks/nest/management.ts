@@ -27,7 +27,7 @@ export function mountManagement(adapter: AbstractHttpAdapter, tokens: Authentica
   if (typeof path !== 'string' || !path.startsWith('/')) {
     throw new InvalidInputError('management.path', 'must be the full path of the API, such as /admin/tokens')
   }
-  // An invalid authenticator is reported by name there.
+  // The adapter reports an invalid authenticator by name.
   const instance = tokens as Latchkey
   const ask = typeof actor === 'function' ? (request: object) => actor(request as HttpRequest) : actor
   const type = adapter.getType()

@@ -8,7 +8,7 @@ type Emitter = { once(event: 'close', listener: Listener): unknown }
 type ClosingResponse = Emitter & {
   readonly closed?: boolean
   readonly stream?: { readonly closed: boolean; readonly destroyed: boolean }
-  /** `null` while an earlier response on the same connection is not finished. */
+  /** `null` until earlier responses on the same connection have finished. */
   readonly socket?: unknown
   readonly req?: { readonly socket?: Emitter & { readonly destroyed: boolean } }
 }
@@ -21,7 +21,7 @@ export function onClose(response: ClosingResponse, listener: Listener): void {
     return
   }
   response.once('close', listener)
-  // Node emits no event for a response that waits behind another one when their connection closes.
+  // If a connection closes, Node emits no event for responses that are waiting behind another one.
   if (socket === null && req?.socket !== undefined) queue(req.socket, response, listener)
 }
 
@@ -39,7 +39,7 @@ function isOver(stream: ClosingResponse['stream']): boolean {
   return stream !== undefined && (stream.closed || stream.destroyed)
 }
 
-/** The listeners of responses that wait on a connection, which itself gets one listener for all of them. */
+/** The listeners of the responses that are waiting on a connection. The connection itself gets only one listener. */
 const queues: WeakMap<Emitter, Set<Listener>> = new WeakMap()
 
 function queue(connection: Emitter, response: Emitter, listener: Listener): void {

@@ -41,7 +41,7 @@ export function takenBy(layer: Layer, path: string): { readonly taken: string; r
   }
 }
 
-/** Returns what an entry leads to, and the applications that are still to be entered below it. `stack` is absent for a handler. */
+/** Returns the stack that an entry leads to, and the applications that remain to be entered below it. `stack` is absent for a handler. */
 export function insideOf(layer: Layer, inner: readonly object[]): { readonly stack?: readonly Layer[]; readonly inner: readonly object[] } {
   const [next, ...more] = inner
   if (layer.name === 'mounted_app' && next !== undefined) return { stack: stackOf(next), inner: more }

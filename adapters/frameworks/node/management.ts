@@ -22,7 +22,7 @@ export type Arrival = {
   readonly url: URL
   readonly mountPath: string
   readonly mountName: Arriving['mountName']
-  /** The original request target, because a router may have normalized `/x//y` to `/x/y` since. */
+  /** The original request target. A router may since have normalized `/x//y` to `/x/y`. */
   readonly target: string
   readonly ip: string | undefined
   /** The body that an earlier body parser left, if any. */
@@ -50,7 +50,7 @@ export function manage<R extends object>(
     return answerByFetch(incoming, new URL('http://localhost'), async () => api.unidentified(error, incoming.rawHeaders))
   }
   const { url, mountPath, mountName, target, ip, parsedBody } = arrival
-  // A parser that did not read the body, such as one for forms, still leaves an empty object, which is not what was sent.
+  // A parser that did not read the body, such as one for forms, still leaves an empty object, which does not match the body that was sent.
   const parsed = incoming.readableDidRead && hasBody(incoming) ? parsedBody : undefined
   const caller = { actor: () => api.actor(request), principal: admissionOf(request)?.principal, ip, mountName, target, parsedBody: parsed }
   return answerByFetch(incoming, url, (standard) => api.fetch(standard, caller, mountPath))

@@ -13,7 +13,10 @@ export type Routed = {
 const MOST_LENGTH = 4096
 const MOST_BASES = 1000
 
-/** The entries of a route whose pattern may take any number of segments, by the mount paths without caller-chosen segments that it was found under. */
+/**
+ * For a route whose pattern can take any number of segments: its entries, keyed by the mount path. Contains only mount paths without caller-chosen
+ * segments.
+ */
 const entries: WeakMap<object, Map<string, Layer>> = new WeakMap()
 
 /**

@@ -153,7 +153,7 @@ function* othersOf(part: string): Generator<string> {
   for (const [at, character] of [...part].entries()) yield part.slice(0, at) + another(character) + part.slice(at + 1)
 }
 
-// Digits, hexadecimal digits and letters each stay in their class.
+// A digit is replaced by a digit, a hexadecimal digit by a hexadecimal digit, and a letter by a letter.
 const RINGS = ['0123456789', 'abcdef', 'ABCDEF', 'ghijklmnopqrstuvwxyz', 'GHIJKLMNOPQRSTUVWXYZ', '-._~']
 
 function another(character: string): string {

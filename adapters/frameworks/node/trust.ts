@@ -13,7 +13,7 @@ export function expressBelievesCallers(app: { get(name: string): unknown } | und
   return typeof trusts === 'function' && trusts(NOBODY, MANY_HOPS) === true
 }
 
-/** Does the same for Fastify, which does not expose `trustProxy`, by evaluating Fastify's own rule on a synthetic request. */
+/** Returns the same for Fastify. Fastify does not expose `trustProxy`, so this evaluates Fastify's own rule on a synthetic request. */
 export function fastifyBelievesCallers(request: object): boolean {
   return Reflect.get(request, 'ip', STRANGER) === FIRST_HOP
 }

@@ -1,8 +1,8 @@
 import { isErrorLike, StoreUnavailableError } from '../../../src/errors.js'
 import { advised } from '../../../src/store/fault-places.js'
 
-// A driver is loaded by a literal `await import('pg')` inside a `try` in the same function. Of the forms tried with common bundlers, only this one is
-// found by all of them, and tolerated by all of them if the package is not installed.
+// A driver is loaded by a literal `await import('pg')` inside a `try` in the same function. We tried several forms with common bundlers. All bundlers find
+// this form, and tolerate it if the package is not installed.
 
 /** Returns whether this error comes from importing a package that is not installed. Bundlers and test runners each word it differently. */
 export function isMissing(error: unknown): boolean {

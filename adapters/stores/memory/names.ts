@@ -19,7 +19,7 @@ type Values = {
 
 type OfPrefix = { readonly tenants: Values; readonly owners: Values; readonly ownersOf: Map<string, Values> }
 
-/** Keeps counts, so that a page costs the same however many tokens there are. */
+/** Keeps counts, so that the cost of a page does not depend on the number of tokens. */
 export function createNames(): Names {
   const byPrefix = new Map<string, OfPrefix>()
 

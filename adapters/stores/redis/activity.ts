@@ -214,7 +214,7 @@ export async function reportUsage(connection: Connection, { tokenIds, from, to, 
   }
 }
 
-/** Adds up the sums of one step that came from two scripts. */
+/** Adds up the sums of one step that two scripts returned. */
 function summed(counts: readonly UsageCount[]): UsageCount[] {
   const sums = new Map<string, UsageCount>()
   for (const row of counts) {

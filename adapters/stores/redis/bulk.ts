@@ -98,7 +98,7 @@ export function createBulk(
     }
   }
 
-  /** The revocation is already in effect, so a failure from here on must not make it look as if it had failed. */
+  /** The revocation is already in effect, so a later failure must not be reported as a failure of the revocation. */
   async function begin(): Promise<void> {
     try {
       for (let steps = 0; steps < awaited; steps += 1) if (!(await step())) return

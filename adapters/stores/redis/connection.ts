@@ -128,7 +128,7 @@ async function guarded(runner: Runner, ask: (runner: Runner) => Promise<unknown>
   })
 }
 
-/** Clients may also throw synchronously, such as for a command that is too large. */
+/** Clients may also throw synchronously, for example for a command that is too large. */
 async function start(ask: () => Promise<unknown>): Promise<unknown> {
   return ask()
 }

@@ -82,7 +82,7 @@ export function isOfAnother(body: unknown, prefix: string): boolean {
   }
 }
 
-/** Longer filters name thousands of tokens or tenants. The feed then gets a wider filter, which matches more than was changed. */
+/** Longer filters name thousands of tokens or tenants. The feed then gets a wider filter, which also matches unchanged tokens. */
 const LONGEST_FILTER = 16_000
 
 /** Returns the feed entry of a bulk revocation. */

@@ -2,7 +2,7 @@ import { isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError
 import { ConnectionLostError } from '../../../src/store/deadline.js'
 import { advisedBy } from '../../../src/store/fault-places.js'
 
-/** The meaning of a reply's first word, or of a socket error's code, for whoever runs the server. */
+/** The meaning of a reply's first word, or of a socket error's code, for the server's operator. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^(NOAUTH|WRONGPASS)|invalid (username-)?password/i, 'the server refused the credentials: check the user and password in the URL'],
   [/^NOPERM/, 'the user lacks a permission: it needs EVAL, EVALSHA, INFO and all keys and channels under the key prefix (see the docs)'],

@@ -167,7 +167,7 @@ export async function transportOfUrl(url: string): Promise<Transport | undefined
     const encrypted = protocol === 'rediss:'
     return { address, encrypted, verified: encrypted }
   } catch {
-    // This resolver does not know the host, so the client reaches it in another way.
+    // This resolver does not know the host, so the client must resolve it differently.
     return readSocket(url) === undefined ? undefined : SOCKET
   }
 }

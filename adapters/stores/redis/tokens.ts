@@ -150,7 +150,7 @@ export async function listTokens(connection: Connection, query: ListQuery): Prom
   return page
 }
 
-/** Returns one page of the tenants or owners of a prefix, or of the owners of a tenant. Each of these has its own list. */
+/** Returns one page of the tenants or owners of a prefix, or of the owners of a tenant. Each of these sets has its own list. */
 export async function distinctOf(
   connection: Connection,
   { prefix, field, tenantId, after, limit }: DistinctQuery,

@@ -21,7 +21,7 @@ type NodeRedisSubscriber = {
   on(event: string, listener: (error?: unknown) => void): unknown
   subscribe(channel: string, listener: () => void): Promise<unknown>
   connect(): Promise<unknown>
-  /** Absent from clusters. */
+  /** Absent in cluster clients. */
   unref?(): unknown
   /** node-redis 5 and later; earlier versions have `disconnect`. */
   destroy?(): unknown

@@ -2,10 +2,10 @@ import type { CompiledQuery, QueryResult } from 'kysely'
 import type { MaybePromise } from '../../../src/model/json.js'
 
 /**
- * The statements of a piece of work, one yielded at a time, each answered with its result.
+ * The statements of a piece of work. They are yielded one at a time, and each yield returns the statement's result.
  *
- * A synchronous driver (SQLite) runs a whole transaction without yielding the thread, so no other work of this process comes between two
- * statements. An asynchronous driver (a pool) awaits each of them.
+ * A synchronous driver (SQLite) runs a whole transaction without yielding the thread, so no other work of this process runs between two statements. An
+ * asynchronous driver (a pool) awaits each of them.
  */
 export type Steps<T> = Generator<CompiledQuery, T, QueryResult<unknown>>
 

@@ -44,7 +44,7 @@ const precise: ReadonlyMap<unknown, string> = new Map([
 const messageOf = (fault: Fault, { code }: Shown): string =>
   (fault === 'connection' || fault === 'database_missing' || fault === 'permission' ? precise.get(code) : undefined) ?? messages[fault]
 
-/** What a driver's error may consist of. */
+/** The fields that a driver's error may have. */
 type Shown = { readonly [Field in 'name' | 'code' | 'errno' | 'address' | 'port']?: unknown }
 
 const shownOf = (error: unknown): Shown => {

@@ -2,7 +2,7 @@ import { BRIEF_MS } from './silence.js'
 
 type Lease = { release(drop?: boolean): void }
 
-/** How long a call waits for a connection: as long as a short read may hold one. By then its caller has timed out. */
+/** How long a call waits for a connection, which is also how long a short read may hold one. By then the caller has timed out. */
 const PATIENCE_MS = BRIEF_MS
 /** How many connections the reads of the feed may hold. */
 const FEED = 3
@@ -14,7 +14,8 @@ const late = (): Error => Object.assign(new Error('no connection became availabl
 const isLate = (since: number): boolean => performance.now() - since > PATIENCE_MS
 
 /**
- * Allows a fixed number of calls at a time to hold what `take` returns. Other calls wait here instead of in the pool's queue, which a call cannot leave.
+ * Allows a fixed number of calls at a time to hold the resource that `take` returns. Other calls wait here instead of in the pool's queue, which a call
+ * cannot leave.
  *
  * A call that gets its turn too late returns the resource unused.
  */
@@ -64,7 +65,7 @@ export type Shares<L> = {
   feed(): Promise<L>
   /** For changes and all other work, which may use all but one, so that a short read can always find out whether the server answers. */
   others(): Promise<L>
-  /** For reads of many rows, which may use two fewer still. A change never lacks a connection because of them, even during a large bulk revocation. */
+  /** For reads of many rows, which may use two fewer than that. A change never lacks a connection because of them, even during a large bulk revocation. */
   reads(): Promise<L>
 }
 

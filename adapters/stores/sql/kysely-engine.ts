@@ -68,7 +68,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
       )
       return
     }
-    // Each of its statements can run again, so if one process dies halfway, the next one does the rest.
+    // Each of its statements can run again, so if a process dies halfway, the next process does the rest.
     await again(() =>
       db.connection().execute(async (connection) => {
         if (lock.take !== undefined) await connection.executeQuery(lock.take)

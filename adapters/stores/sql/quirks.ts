@@ -34,7 +34,7 @@ export type Migration = {
   readonly version: number
   readonly name: string
   readonly statements: readonly string[]
-  /** Optional statements that run last. If one fails harmlessly, the rest are skipped. */
+  /** Optional statements that run last. If one of them fails harmlessly, the rest are skipped. */
   readonly optional?: { readonly statements: readonly string[]; forgives(error: unknown): boolean }
 }
 
@@ -64,7 +64,7 @@ export type Quirks = {
    * Returns how many there are, counted up to a bound, and the condition that uses the index.
    */
   readonly nameIndex?: NameIndex
-  /** Counts the index of names on a server that uses it without a hint: a query with one row and the column `found`, which is 0 if the index could not be created. */
+  /** Looks for the index of names on servers that use it without a hint: one row with the column `found`, which is 0 if the index could not be created. */
   nameIndexes?(names: Names): CompiledQuery<{ readonly found: Wide }>
   /** Whether this error of `for update nowait` means that another transaction holds a lock on one of the rows. Absent: there is one writer at a time. */
   isHeld?(error: unknown): boolean
@@ -82,7 +82,7 @@ export type Quirks = {
   incoming(column: string): string
   /** Returns the action for a row whose key already exists. */
   onClash(keys: readonly string[], assignments: string): string
-  /** The seconds of the database's clock. It only decides which rows have long been unused. */
+  /** The seconds of the database's clock, which only decide which rows have long been unused. */
   readonly seconds: string
   /** How a transaction begins. */
   readonly begin: readonly string[]

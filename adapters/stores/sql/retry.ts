@@ -8,7 +8,7 @@ const LONGEST_PAUSE_MS = 100
 /** A connection that died while idle fails soon. If the failure takes longer, the work may have been done and the caller has timed out. */
 const SAYS_SO_WITHIN_MS = 1_000
 
-/** Waits, longer with each attempt and at most a fifth of a second. */
+/** Waits for at most a fifth of a second, longer with each attempt. */
 export const pause = (attempt: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, Math.min(2 ** attempt, LONGEST_PAUSE_MS) * (0.5 + Math.random())))
 
@@ -59,8 +59,9 @@ export const promptly = <T>(faultOf: FaultOf, work: () => Promise<T>): Promise<T
 /**
  * Like `patiently`, but one at a time while transactions conflict.
  *
- * Under serializable isolation, every transaction that waited for the feed's row fails when the row is free, so a hundred concurrent ones would conflict
- * forever. Therefore, the transactions of one process queue, including new ones while there is a queue, and each process competes with one transaction.
+ * Under serializable isolation, every transaction that waited for the feed's row fails when the row is free, so a hundred concurrent transactions would
+ * conflict forever. Each process therefore queues its transactions, including new ones while the queue is not empty, and competes with one transaction at a
+ * time.
  */
 export const createQueue = (faultOf: FaultOf): (<T>(work: () => Promise<T>) => Promise<T>) => {
   let last: Promise<unknown> = Promise.resolve()

@@ -22,7 +22,7 @@ const SAMPLES: { readonly [Kind in FieldKind]: unknown } = {
   flag: true,
 }
 
-/** Returns one token with every field, and one with only the required fields and an empty name. */
+/** Returns a token with every field, and a token with only the required fields and an empty name. */
 const samples = (): readonly StoredToken[] => {
   const full: { [field: string]: unknown } = {}
   const bare: { [field: string]: unknown } = {}
@@ -64,7 +64,7 @@ const differencesOf = (written: readonly StoredToken[], rows: readonly TokenRow[
   return changed.size === 0 ? [] : [`${[...changed].join(', ')} of a token is read back differently from how it was written`]
 }
 
-/** Nothing can be written at the moment, so no written value can be changed, and a real write reports the fault itself. */
+/** The store cannot be written at the moment, so no value can be altered, and a real write will report the fault itself. */
 const CANNOT_WRITE: ReadonlySet<Fault> = new Set(['full', 'locked', 'contention'])
 
 /**

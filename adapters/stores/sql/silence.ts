@@ -1,6 +1,6 @@
-/** Reads by key and of the feed take milliseconds, so a read without a response for this long went into a dead connection. */
+/** Reads by key and of the feed take milliseconds, so a read without a response for this long was sent over a dead connection. */
 export const BRIEF_MS = 5_000
-/** If a transaction sends nothing for this long, its process is stopped or cut off, and the server ends it. */
+/** If a transaction sends nothing for this long, its process has stopped or is cut off, and the server ends the transaction. */
 export const IDLE_MS = 5_000
 /** The limit for any other statement. Upgrades and bulk revocations take longer. */
 const LONGEST_MS = 90_000
@@ -10,8 +10,8 @@ type Asked = { readonly connection: object; giveUp(): boolean }
 /**
  * Detects connections that died silently, for example because a firewall dropped them. A statement sent over such a connection is never answered.
  *
- * Connections usually die together. So when a short statement gets no answer, the pool gives up every connection that has been silent since
- * then: those in use immediately, and idle ones before their next use.
+ * Connections usually die together. So when a short statement gets no answer, the pool discards every connection that has been silent since then:
+ * connections in use immediately, and idle connections before their next use.
  */
 export class Silence {
   #since = Number.NEGATIVE_INFINITY

@@ -41,7 +41,7 @@ export function addCreate(program: Command, perform: Perform): void {
   })
 }
 
-// The name is checked here, because commander reports a missing required option before the misspelled one that explains it.
+// The name is checked here, because commander reports a missing required option before the misspelled option that explains it.
 // The library validates the values and names the invalid field.
 function readInput(options: Options): CreateInput & { readonly idempotencyKey?: undefined } {
   if (options.name === undefined) throw new CommandError(EXIT.usage, 'give the token a name with --name')

@@ -93,7 +93,7 @@ type Source = InstanceFile & { readonly exported: string }
 /**
  * Returns the file whose instance the configuration re-exports; `undefined` if the project has none.
  *
- * @throws CommandError if the project has one that cannot be imported, because it would refuse the tokens of a second one
+ * @throws CommandError if the project has an instance that cannot be imported, because that instance would refuse the tokens of a second one
  */
 function sourceOf(instances: readonly InstanceFile[], config: string): Source | undefined {
   const sources = instances.filter((each): each is Source => each.exported !== undefined && !each.serves)

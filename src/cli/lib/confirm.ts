@@ -3,7 +3,7 @@ import { CommandError, EXIT, oneLine } from './fault.js'
 import type { Streams } from './output.js'
 
 /**
- * Asks for confirmation of a change that cannot be undone. Without a terminal there is nobody to ask, so nothing is done.
+ * Asks for confirmation of a change that cannot be undone. Without a terminal, no one can be asked, so nothing is done.
  *
  * @throws CommandError for any answer other than yes
  */

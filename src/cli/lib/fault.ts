@@ -17,7 +17,7 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
-/** Ends a command with one sentence for people and a code for scripts. */
+/** Ends a command with a one-sentence message for people and a code for scripts. */
 export class CommandError extends Error {
   readonly exitCode: ExitCode
 

@@ -68,7 +68,7 @@ export function importPathOf(file: string): string {
   return `./${file.replace(/\.([cm]?)[jt]sx?$/, '.$1js')}`
 }
 
-/** Returns the file beside this one that an instance should be moved into. */
+/** Returns the file next to this file that an instance should be moved into. */
 export function ownModuleFor(file: string): string {
   return posix.join(posix.dirname(file), `tokens${posix.extname(file).replace('x', '')}`)
 }

@@ -9,14 +9,14 @@ export type Process = {
 
 /** How long the outcome of a creation may take after a signal, in milliseconds. A store call ends sooner, unless its deadline is longer. */
 const LONGEST_WAIT_MS = 10_000
-/** A terminal sends an interrupt to every process in the foreground, and `npx` then forwards its own to the command. */
+/** A terminal sends an interrupt to every process in the foreground, and `npx` then also forwards the one that it received to the command. */
 const SAME_SIGNAL_MS = 500
 
 /**
  * Creates the handler of signals, which receives the exit code of each.
  *
  * The first signal closes the instance and ends the process. But if a token is being created, the command continues until the token or its ID has been shown,
- * because nobody could learn about it later. A second signal ends the process immediately.
+ * because the user could not learn the ID later. A second signal ends the process immediately.
  */
 export function createInterrupt(lifetime: Lifetime, { exit, tell }: Process): (code: number) => void {
   let firstAt: number | undefined

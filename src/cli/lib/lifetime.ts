@@ -18,7 +18,7 @@ export class Lifetime {
     return this.#unshown
   }
 
-  /** Runs work that creates a token and shows it. `note` replaces the message about the token in case the process ends first. */
+  /** Runs work that creates a token and shows it. `note` replaces the message about the token if the process ends first. */
   async untilShown(first: Unshown, work: (note: (unshown: Unshown) => void) => Promise<void>): Promise<void> {
     this.#unshown = first
     try {

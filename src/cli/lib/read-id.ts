@@ -10,7 +10,7 @@ const TOKEN = /(?:^|_)([0-9A-Za-z]{16})_[0-9A-Za-z]+\s*$/
 const NO_ID = 'the ID must be 16 letters and digits, as `latchkey list` shows it'
 const IN_HISTORY = 'may now be in your shell history: rotate it'
 
-/** Reads the ID from an argument. A pasted token, also one in an imported format, is replaced by its ID, and never repeated in messages. */
+/** Reads the ID from an argument. A pasted token, including one in an imported format, is replaced by its ID and never repeated in messages. */
 export async function readId(streams: Streams, tokens: Latchkey, text: string): Promise<string> {
   const formats = fitting(tokens, text)
   const imported = formats.length === 0 ? undefined : await findInternals(tokens)?.identify(text.trim())

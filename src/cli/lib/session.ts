@@ -26,7 +26,7 @@ export type Session = {
   readonly handle: TokenHandle
   readonly streams: Streams
   readonly configFile: string
-  /** Opens the instance of the configuration file that an option names. It is closed like the first one. */
+  /** Opens the instance of the configuration file that an option names. It is closed like the command's own instance. */
   openOther(option: string, file: string): Promise<Latchkey>
   /** Reads the ID of a token from an argument. */
   readId(text: string): Promise<string>
@@ -80,7 +80,7 @@ export function absentFile(tokens: Latchkey): string | undefined {
   return file !== undefined && existsSync(dirname(file)) && !existsSync(file) ? file : undefined
 }
 
-/** Runs a command, and tells people if it created the SQLite file, because the application most likely uses another one. */
+/** Runs a command, and tells people if it created the SQLite file, because the application most likely uses another file. */
 export async function tellingOfNewFile<T>({ tokens, streams }: Session, work: () => Promise<T>): Promise<T> {
   const file = absentFile(tokens)
   try {

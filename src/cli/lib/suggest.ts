@@ -57,7 +57,7 @@ function meantBy(word: string, ours: readonly string[]): readonly string[] {
 /** A longer word is not a typo of a command or an option, but it may be a token in a format that is unknown before the configuration is loaded. */
 const LONGEST_WORD = 24
 
-/** A command whose errors for an unknown command or option suggest ours for a word of another product, and otherwise the most similar name. */
+/** A command whose errors for an unknown command or option suggest a name: ours for a word of another product, otherwise the most similar name. */
 export class SuggestingCommand extends Command {
   /** Commander's own, which its types leave out. */
   declare unknownCommand: () => never
@@ -121,7 +121,7 @@ function orNothing(names: readonly string[]): string | undefined {
 
 /**
  * Creates an option with a closed set of values. The error for another value lists them and suggests one, but does not repeat the value. `beside` explains
- * other values that people expect there.
+ * other values that people expect for this option.
  */
 export function choiceOption(
   flags: string,

@@ -54,7 +54,7 @@ export function App(): JSX.Element {
   )
 }
 
-// Names load last; until then, IDs are shown. Other problems are reported where they keep something from being shown.
+// Names load last; until then, IDs are shown. Other problems are reported where they prevent content from being shown.
 function Named({ children }: { readonly children: JSX.Element }): JSX.Element {
   const names = useLoadedNames()
   return (
@@ -117,7 +117,7 @@ function useAccountSwitch(id: string | undefined, reload: () => void): string | 
   return latest ?? id
 }
 
-/** `name` is the user who is signed in now, who may differ from the one whose tokens are still shown. */
+/** `name` is the user who is signed in now. The tokens that are still shown may belong to a different user. */
 function TopBar({ me, name = '' }: { readonly me: Me | undefined; readonly name: string | undefined }): JSX.Element {
   const title = config.title ?? t('app.title')
   return (

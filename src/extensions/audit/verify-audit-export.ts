@@ -4,8 +4,8 @@ import { InvalidInputError } from '../../errors.js'
 import type { AuditAnchors, AuditReport } from '../../model/audit.js'
 
 /**
- * Verifies an audit log exported by `exportAudit`, as `verifyAudit` does in the database, but without a store. It needs little memory, however long the
- * audit log is.
+ * Verifies an audit log exported by `exportAudit`, as `verifyAudit` does in the database, but without a store. Needs little memory, regardless of the
+ * length of the audit log.
  *
  * @throws InvalidInputError `invalid_input`, field `entries`, `head` or `verifySignature`
  * @example

@@ -6,7 +6,7 @@ import { instantOf, NEVER, type RecordPart } from './due.js'
 export type ClientErrorCode =
   /** An option or an argument is wrong. */
   | 'invalid_input'
-  /** There is no token to begin with: neither `load` nor `token` provided one. */
+  /** There is no initial token: neither `load` nor `token` provided one. */
   | 'token_missing'
   /** `load`, `save` or `lock` failed, hung or returned an invalid value. */
   | 'storage_failed'
@@ -20,7 +20,10 @@ export type ClientErrorCode =
   | 'token_refused'
   /** Someone else rotated the token, and the successor is not in the storage. A person has to put it there. */
   | 'token_replaced'
-  /** The storage received another token during a rotation, and the client uses that one. A person has to revoke the unused successor, which the message names. */
+  /**
+   * The storage received another token during a rotation, and the client uses that one. A person has to revoke the unused successor, which the message
+   * names.
+   */
   | 'successor_unused'
   /** The token expires, and rotation does not extend it. A person has to create a new one before then. */
   | 'token_ending'
@@ -31,7 +34,7 @@ export type ClientErrorDetails = {
   readonly status?: number | undefined
   /** The code in its problem document, such as `token_revoked`. */
   readonly reason?: string | undefined
-  /** How long the server tells the client to wait before it retries, in seconds. */
+  /** How long the server asks the client to wait before it retries, in seconds. */
   readonly retryAfterSeconds?: number | undefined
 }
 
@@ -39,7 +42,10 @@ const MAX_TEXT = 300
 /** The random key of a rotation, with which a lost response is requested again. A driver or a server may quote it. */
 const KEY = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi
 
-/** The client's only error class. Neither its message nor its fields ever contain a token or the key of a rotation; it has no `cause`, as one might. */
+/**
+ * The client's only error class. Neither its message nor its fields ever contain a token or the key of a rotation; it has no `cause`, because a cause
+ * might.
+ */
 export class ClientError extends Error {
   readonly code: ClientErrorCode
   declare readonly status?: number | undefined

@@ -20,8 +20,8 @@ export const NEVER: number = Number.POSITIVE_INFINITY
 /**
  * A rotation is due at two thirds of the token's life, or at `rotationDueAt` if that comes first. All instants, including `now`, are the server's.
  *
- * A successor keeps the old token's expiry, so its life is only the remainder. Rotation by age stops when less than four overlaps remain; otherwise it would
- * happen faster and faster until the end.
+ * A successor keeps the old token's expiry, so its life is only the remainder. Rotation by age stops when fewer than four overlaps remain. Otherwise,
+ * rotations would follow each other faster and faster until the end.
  */
 export function dueOf(record: RecordPart, now: number, overlapMs: number): Due {
   const created = instantOf(record.createdAt) ?? now

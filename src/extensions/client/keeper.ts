@@ -34,7 +34,7 @@ export function createKeeper(settings: Settings): Keeper {
   let state: ClientState | undefined
   let starting: Promise<ClientState> | undefined
   let reading: Promise<ClientState> | undefined
-  /** Tells this client's notes from those of clients that share the storage. */
+  /** Distinguishes this client's notes from those of other clients that share the storage. */
   const holder = crypto.randomUUID()
   /** A successor that could not yet be saved. */
   let unsaved: Successor | undefined
@@ -65,7 +65,7 @@ export function createKeeper(settings: Settings): Keeper {
   async function refresh(): Promise<ClientState> {
     const before = await held()
     const found = await load(settings)
-    // If this client changed the state in the meantime, its state is newer than what was read.
+    // If this client changed the state in the meantime, its state is newer than the state that was read.
     if (state !== before) return held()
     if (found === undefined || isOutdated(found.token)) return before
     if (found.token === before.token) {
@@ -111,7 +111,7 @@ export function createKeeper(settings: Settings): Keeper {
       const seen = isBegun ? undefined : await look(token, forced)
       if (isBegun || seen !== undefined) await replace(token, seen, doubtful)
     } catch (error) {
-      // Another process or a person may have stored a newer token in the meantime. Then it does not matter why this one cannot be rotated.
+      // Another process or a person may have stored a newer token in the meantime. Then it does not matter why this token cannot be rotated.
       const found = await refresh().catch(quiet)
       if (found === undefined || found.token === token) throw error
     }
@@ -170,8 +170,8 @@ export function createKeeper(settings: Settings): Keeper {
   }
 
   /**
-   * Saves the successor and retries on failure, unless the storage has received another token. Returns `false` if another process has taken over the lock, which
-   * then replaces this successor.
+   * Saves the successor and retries on failure, unless the storage has received another token. Returns `false` if another process has taken over the lock,
+   * which then replaces this successor.
    */
   async function keep(old: string, begun: Rotation, successor: Successor, doubtful: (error: unknown) => void): Promise<boolean> {
     const { token, record } = successor
@@ -216,7 +216,7 @@ export function createKeeper(settings: Settings): Keeper {
   }
 
   const renewals = createRenewals(settings, renew, async () => {
-    // The server may have rotated the token. Whoever finds a note of that in the storage can finish it.
+    // The server may have rotated the token. Any process that finds the note in the storage can finish the rotation.
     return state?.rotation !== undefined && (await load(settings).catch(quiet))?.rotation === undefined
   })
 

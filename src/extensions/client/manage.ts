@@ -20,7 +20,10 @@ export type Successor = {
 export type Continuation = {
   /** The successor that an earlier attempt received. It may have been replaced since. */
   readonly known: Successor | undefined
-  /** Returns whether the successor may be declared lost. A client that has lost its lock must not do so, because another one may have saved that successor. */
+  /**
+   * Returns whether the successor may be declared lost. A client that has lost its lock must not do so, because another client may have saved that
+   * successor.
+   */
   mayReplace(): Promise<boolean>
 }
 
@@ -63,7 +66,7 @@ export async function rotateSelf(
 ): Promise<Successor | undefined> {
   const ended: string[] = []
   let lostId: string | undefined
-  // Up to three attempts: one to learn of the first successor, one to learn of the last one, and one to replace that.
+  // Up to three attempts: one to learn of the first successor, one to learn of the last successor, and one to replace it.
   for (let tries = 0; tries < 3; tries += 1) {
     const { body } = await call(settings, token, 'POST', '/self/rotate', key, { overlap, lostId })
     const record = readRecord(body.record)

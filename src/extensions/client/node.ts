@@ -5,7 +5,7 @@ import type { ClientStorage } from './options.js'
  * Keeps a token in a file, for Node, Bun and Deno. Processes on one machine, or with a shared disk, may use the same file: one of them rotates, and
  * the others adopt the new token.
  *
- * The file contains the token and nothing else, so that other programs can read it: put the first token there by hand, or pass it as `token`. The file
+ * The file contains the token and nothing else, so that other programs can read it: put the first token there yourself, or pass it as `token`. The file
  * is replaced atomically, and only its owner can read it unless its permissions already allow more. During a rotation there are also files with the
  * suffixes `.lock` and `.rotation`.
  *

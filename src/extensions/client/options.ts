@@ -6,7 +6,7 @@ import { isToken } from './token-text.js'
 /** The state that the holder stores: the token and, during a rotation, a note that lets the next start finish it. */
 export type ClientState = {
   readonly token: string
-  /** Text that only the client reads. It is as secret as the token. Store it if it is present, and delete the stored one if it is absent. */
+  /** Text that only the client reads. It is as secret as the token. Store the note if it is present, and delete the stored note if it is absent. */
   readonly rotation?: string | undefined
 }
 
@@ -17,14 +17,14 @@ export type ClientStorage = {
   /**
    * Durably replaces the saved state, and resolves only then. Called before and after each rotation.
    *
-   * `replaces` lists the tokens that may be overwritten. If the storage has another one, a person has just put it there: then reject and keep it. The client
-   * loads it and uses it.
+   * `replaces` lists the tokens that may be overwritten. If the storage contains another token, a person has just put it there: reject, and keep that
+   * token. The client then loads and uses it.
    */
   save(state: ClientState, replaces?: readonly string[]): MaybePromise<void>
   /**
-   * Runs `work` while no other process that shares the storage does. Web Locks have this shape. Without it, only one process may use the storage.
+   * Runs `work` under a lock that all processes that share the storage take. Web Locks have this shape. Without a lock, only one process may use the storage.
    *
-   * A process may be suspended for so long that it loses the lock. The client notices that from what `load` returns.
+   * A process may be suspended for so long that it loses the lock. The client notices that from the result of `load`.
    */
   lock?(work: () => Promise<void>): Promise<unknown>
 }

@@ -8,23 +8,23 @@ export type Renew = (forced: boolean, doubtful: (error: unknown) => void) => Pro
 
 /** Starts rotations one after the other, and retries them. */
 export type Renewals = {
-  /** When to look next whether a rotation is due, on the monotonic clock. */
+  /** When to check next whether a rotation is due, on the monotonic clock. */
   lookAt: number
-  /** Starts a check if one is due. Waits for it only from `lateAt` on. */
+  /** Starts a check if it is due. Waits for the check only from `lateAt` on. */
   look(lateAt: number): Promise<void>
-  /** Rotates now. Joins a rotation in progress, but not a mere check whether one is due. */
+  /** Rotates now. Joins a rotation in progress, but not a check whether a rotation is due. */
   force(isRotating: boolean): Promise<void>
   settled(): Promise<void>
 }
 
-/** A rotation, or a check whether one is due, in progress. It may continue after its outcome is known, while a successor cannot be saved. */
+/** A rotation in progress, or a check whether a rotation is due. It may continue after its outcome is known, while a successor cannot be saved. */
 type Renewal = { readonly outcome: Promise<void>; readonly forced: boolean }
 
 /** Settings may change in the meantime, so a distant date is looked up again. */
 export const MAX_LOOK_MS = 3_600_000
 export const MIN_PAUSE_MS = 1000
 const MAX_BACKOFF_MS = 300_000
-/** How many times `settled` looks whether a failed rotation is finished: ten times in a deadline. */
+/** How many times `settled` checks whether a failed rotation has finished: ten times per deadline. */
 const LOOKS = 30
 
 const quiet = (): undefined => undefined

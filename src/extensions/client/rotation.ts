@@ -6,7 +6,7 @@ export type Rotation = {
   readonly key: string
   /** In seconds. A different overlap under the same idempotency key would be a different request. */
   readonly overlap: number
-  /** The client that continues the rotation. One that took over a lost lock has replaced it, so the client that lost the lock notices. */
+  /** The client that continues the rotation. A client that takes over a lost lock replaces this value, so the client that lost the lock notices. */
   readonly holder: string
 }
 

@@ -41,7 +41,7 @@ export async function save(settings: Settings, state: ClientState, replaces: rea
 /**
  * Runs `work` under the lock, if there is one.
  *
- * @throws ClientError `storage_failed`, and whatever `work` throws
+ * @throws ClientError `storage_failed`, and everything that `work` throws
  */
 export function locked(settings: Settings, work: () => Promise<void>): Promise<void> {
   const { lock } = settings

@@ -185,7 +185,7 @@ class Run {
     await this.#markers.advance('source', 'left')
     await this.#awaitNodes()
     const { usage } = this.#old.settings
-    // Waits for the nodes to write what they have counted so far.
+    // Waits for the nodes to write their buffered counts.
     await pause(Math.max(ASKS_WITHIN_MS, usage === undefined ? 0 : 2 * usage.flushMs))
     // A later write would go to a store that is no longer read, so it is refused and its caller is informed.
     await this.#markers.advance('source', 'gone')
@@ -194,7 +194,7 @@ class Run {
     await this.#markers.open()
   }
 
-  /** Waits until every node of the old store has read the latest change, or no longer trusts what it read before. */
+  /** Waits until every node of the old store has read the latest change, or no longer trusts its earlier reads. */
   async #awaitNodes(): Promise<void> {
     const { from } = this.#markers.pair
     const { monotonic } = this.#old.settings
@@ -264,7 +264,7 @@ function mismatch(name: PartName): ConflictError {
   return new ConflictError('conflict', `the ${name} of the two stores differ after the copy`)
 }
 
-/** Waits until no node of the new store can still verify tokens with what it has cached of the copy. */
+/** Waits until no node of the new store can still verify tokens with cached parts of the copy. */
 async function forget(to: MovingStore, now: Internals): Promise<void> {
   await pause(longestBound(await to.leases(0), now.boundMs, now))
 }

@@ -87,8 +87,8 @@ export class Markers {
   }
 
   /**
-   * Makes sure that no node verifies with the copy before the old store accepts changes again, because a token revoked there would stay valid here. `forget`
-   * waits until none does so anymore.
+   * Makes sure that no node verifies with the copy before the old store accepts changes again, because a token revoked there would stay valid here.
+   * `forget` waits until no node does so anymore.
    *
    * @throws ConflictError `conflict`, when another run has taken over
    */

@@ -16,7 +16,7 @@ export type Part<Row> = {
   readonly name: PartName
   /** Returns the rows after this one, in order; none at the end. */
   page(store: MovingStore, after: Row | undefined): Promise<readonly Row[]>
-  /** Compares two rows. Negative if the first one comes first. */
+  /** Compares two rows. Negative if the first row comes first. */
   compare(a: Row, b: Row): number
   /** Returns the row as canonical text. Rows are equal if their texts are equal. */
   textOf(row: Row): string
@@ -53,7 +53,7 @@ function listPage(
 /** Where the rows come from. Only its damaged rows are reported: those of the other store are replaced. */
 type Source = { readonly prefix: string; readonly from: MovingStore }
 
-/** Tokens that cannot be read are not copied; `onDamaged` is called. If a token were written from what is left of it, it could become valid again. */
+/** Tokens that cannot be read are not copied; `onDamaged` is called. A token that was written from its readable parts could become valid again. */
 function tokensOf({ prefix, from }: Source, onDamaged: OnDamagedToken): Part<StoredToken> {
   return {
     name: 'tokens',

@@ -33,7 +33,7 @@ const given = objectOf({
 })
 
 const HASH = /^\$2[abxy]?\$[0-9]{2}\$[./0-9A-Za-z]{53}$/
-/** bcrypt ignores all further bytes, so longer secrets with the same beginning are the same to it. A credential has only ASCII characters. */
+/** bcrypt ignores all further bytes, so it cannot distinguish longer secrets that begin with the same bytes. A credential has only ASCII characters. */
 const BCRYPT_BYTES = 72
 
 /**
@@ -79,7 +79,7 @@ export function bcryptTokens(options: BcryptTokensOptions): TokenFormat {
       if (key.length !== keyLength || !key.startsWith(shape.prefix)) {
         throw new InvalidInputError([keyColumn], `must be the first ${keyLength} characters of the token, beginning with its prefix`)
       }
-      // PHP writes $2y$ for what all other implementations call $2b$.
+      // PHP writes $2y$ where all other implementations write $2b$.
       return { key, hash: hash.replace(/^\$2y\$/, '$2b$') }
     },
     verify: (credential, hash) => compare(secretOf(credential), hash),

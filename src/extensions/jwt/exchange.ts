@@ -146,7 +146,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
         scope: scope.join(' '),
       })
     } catch (error) {
-      // A flood of calls makes its own reads fail. Once the token has no refusals left, such a use is no longer refunded.
+      // A flood of calls can make its own reads fail. Once the token has no refusals left, such a use is no longer refunded.
       if (!isReading) undoUse(use)
       else if (use.refusalsSpent() === undefined) undoUse(use, 'lookup_failed')
       throw error
@@ -154,7 +154,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
   })
 }
 
-/** Returns who takes turns for the read of a token. It has been proven, so the tenants behind one address need not wait for each other. */
+/** Returns the party under which the read of a token is queued. The token has been proven, so tenants behind one address need not wait for each other. */
 function partyOf({ tokenId, tenantId, ownerId }: Principal): Known {
   const id = JSON.stringify(ownerId === undefined ? ['token', tokenId] : ['owner', tenantId, ownerId])
   return { id, group: tenantId === undefined ? 'tokens' : [tenantId] }

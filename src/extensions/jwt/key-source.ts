@@ -9,8 +9,8 @@ import { decodeKey, whyWeak } from './key-strength.js'
 import { Refetch } from './refetch.js'
 
 /**
- * Finds the key that a token's header names, or `undefined` if there is none. Throws `StoreUnavailableError` if it cannot tell by `dueAt` on the monotonic
- * clock.
+ * Finds the key that a token's header names, or `undefined` if there is none. Throws `StoreUnavailableError` if this is still unknown at `dueAt` on the
+ * monotonic clock.
  */
 export type KeySource = (
   header: JWSHeaderParameters,

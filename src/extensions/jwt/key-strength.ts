@@ -18,8 +18,8 @@ const SMALL_ORDER: ReadonlySet<bigint> = new Set([0n, 1n, P - 1n, ORDER_8, P - O
 const LEAST_FACTOR = 752n
 
 /**
- * Returns why a key is too weak to verify with, whoever published it, or `undefined` if no weakness is known. The platform refuses points off the curve when
- * it imports the key.
+ * Returns why a key is too weak to verify with, regardless of who published it, or `undefined` if no weakness is known. The platform refuses points off the
+ * curve when it imports the key.
  */
 export function whyWeak({ kty, crv, n, e, k, x }: Jwk): string | undefined {
   if (kty === 'RSA') return whyWeakRsa(n, e)

@@ -14,7 +14,7 @@ const MAX_MISSES = 1000
 export type Moment = number
 
 /**
- * Fetches published keys again: one fetch at a time, and only a few, however many unpublished IDs are presented.
+ * Fetches published keys again: one fetch at a time, and only a few, regardless of the number of unpublished IDs that are presented.
  *
  * Only a fetch that began after the request can show that a key does not exist. Without such a fetch, the answer is unknown.
  */

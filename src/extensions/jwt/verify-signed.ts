@@ -225,7 +225,7 @@ function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rul
   return verifier
 }
 
-/** Limits a signed token to what its parent may still do. */
+/** Limits a signed token to the current permissions of its parent. */
 function narrowedBy(identity: Identity, parent: Extract<Standing, { code?: undefined }>): Identity {
   return {
     ...identity,

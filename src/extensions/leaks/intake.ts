@@ -4,7 +4,7 @@ import { type Place, Places } from './places.js'
 
 /** Most reports are at most this large. */
 const SMALL_BYTES = 64 * 1024
-/** How many small reports, and how many larger ones, may be arriving at once. */
+/** How many small reports, and how many larger ones, may arrive at the same time. */
 const AT_ONCE = 1000
 /** The memory for larger reports whose signatures are not verified yet, as a number of reports of the largest size. */
 const LARGEST_AT_ONCE = 8
@@ -24,7 +24,7 @@ export class NotReadError extends Error {
 export type Intake = <T>(request: Request, ip: string | undefined, verify: (bytes: Uint8Array<ArrayBuffer>) => Promise<T>) => Promise<T>
 
 /**
- * Creates the reader of bodies that are not verified yet. It limits how much memory they take and for how long, whoever sends them.
+ * Creates the reader of bodies that are not verified yet. It limits how much memory they take and for how long, regardless of the sender.
  *
  * A body without a declared length counts as large.
  */
@@ -66,7 +66,7 @@ async function readInTime(
   try {
     const piped = body?.pipeThrough(counted, { signal: stop.signal })
     const bytes = await readRawBody({ headers, body: piped ?? null }, maxBytes)
-    // The body may have ended in the same moment.
+    // The body may have ended at the same moment.
     stop.signal.throwIfAborted()
     return bytes
   } finally {

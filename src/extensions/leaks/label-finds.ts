@@ -3,8 +3,8 @@ import { parseAnyToken } from '../../token/parse.js'
 import type { Find } from './read-report.js'
 
 /**
- * The maximum number of findings processed at once. Those that fail, for example because too many slow hashes waited for each other, are tried again with
- * fewer.
+ * The maximum number of findings processed at the same time. Those that fail, for example because too many slow hashes waited for each other, are tried
+ * again with fewer.
  */
 const AT_ONCE = 64
 const AT_ONCE_AGAIN = 4
@@ -21,11 +21,11 @@ export type Processing = {
 }
 
 /**
- * Acts on all findings of a report, and returns the sender's feedback format. It identifies each token by its hash, never by its text.
+ * Acts on all findings of a report, and returns the feedback in the sender's format, which identifies each token by its hash, never by its text.
  *
- * Strangers choose what a report contains, so a finding that fails or takes long does not hold up the others, and the second finding of a key comes after the
- * first findings of all keys. Tokens of this library, which are found quickly, come before those that may need a slow hash. It gives up once nothing has
- * succeeded for the length of the deadline, because the store is then probably down.
+ * Strangers choose what a report contains. A finding that fails or takes long therefore does not delay the others, and the second finding of a key comes
+ * after the first findings of all keys. Tokens of this library, which are found quickly, come before those that may need a slow hash. Processing stops once
+ * nothing has succeeded for the length of the deadline, because the store is then probably down.
  *
  * @throws the first error, if a finding could not be processed; the sender then repeats the report
  */

@@ -42,7 +42,7 @@ export type LeakReportOptions = {
   readonly sender?: string
   /** @default 8 MiB */
   readonly maxBytes?: number
-  /** Returns the caller's address, so that one address with many large reports does not keep out others. */
+  /** Returns the caller's address, so that one address with many large reports does not block the others. */
   readonly ip?: (request: Request) => string | undefined
   /** @default the platform's */
   readonly fetch?: Fetch
@@ -68,7 +68,7 @@ const schema = objectOf({
  * Creates a fetch handler for `POST` that receives the reports of a secret scanner, such as GitHub's partner program.
  *
  * The signature is verified over the received bytes before anything in them is read. Each finding that is one of our tokens is recorded in the audit log
- * with its URL, and acted on; the response says for each finding whether it was one. Repeating a report changes nothing.
+ * with its URL, and acted on; the response says for each finding whether it was one of our tokens. Repeating a report changes nothing.
  *
  * If the host parses the body before this handler runs, the signed bytes are gone: the handler then responds with 500 and a message, and never
  * guesses.
@@ -110,7 +110,7 @@ export function leakReports<S extends string>(
     const identifier = request.headers.get(identifierHeader)
     const signature = request.headers.get(signatureHeader)
     if (identifier === null || signature === null) return answerProblem('credential_missing', 'the report is not signed')
-    // All of this is checked before the body is read, because anyone can send one, and make it megabytes long.
+    // All of this is checked before the body is read, because anyone can send a body, and make it megabytes long.
     if (Number(request.headers.get('content-length')) > maxBytes) throw new TooLargeError()
     if (identifier.length > MAX_IDENTIFIER || readSignature(signature) === undefined) return answerProblem('credential_malformed', NO_MATCH)
     const key = await ring.find(identifier)

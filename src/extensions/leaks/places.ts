@@ -7,9 +7,9 @@ export type Place = {
 }
 
 /**
- * Limits how many bodies arrive at once, and how many of their bytes are held, and shares both among their callers. A body that exceeds a limit takes the place of
- * one that is still being read, from the caller that takes up most. So a caller loses a body only if it takes up as much as any other, and bodies that send
- * nothing occupy none of the memory that others need.
+ * Limits how many bodies arrive at the same time and how many of their bytes are held, and divides both limits among the callers. A body that exceeds a
+ * limit displaces one that is still being read, of the caller that takes up the most. So a caller loses a body only if it takes up as much as any other,
+ * and bodies that send nothing occupy none of the memory that others need.
  */
 export class Places {
   readonly #most: number

@@ -41,7 +41,7 @@ function readFind(value: unknown, at: number): Find {
   return { token, type: shown(type, MAX_TEXT), url: shown(url, MAX_URL), source: shown(source, MAX_TEXT) }
 }
 
-/** Redact before truncating: half a token is no longer recognized as one. */
+/** Redact before truncating: half a token is no longer recognized as a token. */
 function withoutSecrets(text: string, token: string): string {
   return withoutToken(redact(toPlain(text)), token)
 }

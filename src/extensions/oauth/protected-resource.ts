@@ -40,7 +40,7 @@ const schema = objectOf({
 })
 
 /**
- * Protected resource metadata (RFC 9728): the challenge tells refused clients where to read what the API accepts.
+ * Protected resource metadata (RFC 9728): the challenge points refused clients to a description of what the API accepts.
  *
  * @throws InvalidInputError `invalid_input`, field `resource`: it must be an https URL without a query or fragment (§1.2)
  * @example

@@ -97,7 +97,7 @@ export function revocationByPossession<S extends string>(
     const allowance = newAllowance(inside)
     const record = await inside.identify(await readTokenForm(request, allowance), allowance, address)
     if (record !== undefined) {
-      // One caller may hold any number of tokens, so callers take turns, not tokens.
+      // One caller may hold any number of tokens, so requests are queued by caller, not by token.
       const holder = inside.actAs(ownActor({ id: `token:${record.id}`, tenants: '*', manages: 'all' }), address, allowance, address)
       await holder.handle.revoke(record.id, { reason: 'reported by a holder of the token' })
     }

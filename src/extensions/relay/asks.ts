@@ -54,7 +54,7 @@ export class Asks {
     const known = this.#renewed.get(lease.nodeId) ?? Number.NEGATIVE_INFINITY
     const aside = began - known < RENEWED_MS
     const renewing = this.#renew(lease, aside).then(() => this.#note(lease.nodeId, began))
-    // If this renewal fails, the next one makes up for it. It is awaited only if the last known renewal is too old.
+    // If this renewal fails, the next renewal replaces it. It is awaited only if the last known renewal is too old.
     if (aside) renewing.catch(() => undefined)
     else await renewing
   }
@@ -90,7 +90,7 @@ export class Asks {
     })
   }
 
-  // Everyone who asked the same in the meantime gets the answer of this read, which begins after all of them asked.
+  // All callers that made the same request in the meantime get the answer of this read, which begins after all of these requests.
   #giveUp(given: Ask): void {
     const same = [...this.#pending.values()].filter(({ ask }) => isSame(ask, given))
     for (const { ask } of same) this.#take(ask.nonce)

@@ -5,7 +5,7 @@ import { Lane } from './lane.js'
 import type { Answer, Ask } from './messages.js'
 import { Tail } from './tail.js'
 
-/** These limits allow at most 16 reads and 4 renewals per second, however many nodes ask. */
+/** These limits allow at most 16 reads and 4 renewals per second, regardless of the number of nodes. */
 const READS = { gapMs: 80, burst: 3, collectMs: 10 } as const
 const RENEWALS = { gapMs: 300, collectMs: 5 } as const
 /** For this long after the feed has grown, requests are treated as urgent. */
@@ -13,7 +13,7 @@ const URGENT_MS = 100
 const PAGE = 1000
 const LEASES_AT_ONCE = 1000
 const MAX_WAITING = 20_000
-/** A slow read does not hold up later requests: up to this many reads run at once. */
+/** A slow read does not delay later requests: up to this many reads run at the same time. */
 const MAX_READS = 3
 
 /** A request from a node, and the function that answers it. */

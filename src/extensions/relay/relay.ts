@@ -13,7 +13,7 @@ import { Reader } from './reader.js'
 import type { RelayTransport } from './transport.js'
 import { createWire } from './wire.js'
 
-/** The maximum pace at which nodes are woken, and at which the reader is told about this node's own changes. */
+/** The maximum pace at which nodes are woken, and at which the reader is notified of this node's own changes. */
 const WAKES = { gapMs: 80, burst: 3, collectMs: 5 } as const
 /** A reader that has not received its own messages for this long reports its connection as lost. */
 const DEAF_MS = 1_500
@@ -109,7 +109,7 @@ export class Relay {
     line?.close()
   }
 
-  // The relay stays unused until the store's identity is known, and nobody is waiting for that.
+  // The relay stays unused until the store's identity is known, and no caller waits for that.
   #isOpen(): boolean {
     if (this.#line !== undefined) return true
     const now = this.#setUp.clock.now()

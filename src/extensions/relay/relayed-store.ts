@@ -18,8 +18,8 @@ const REFUSED =
  * Puts a relay in front of a store: one of the nodes that share the channel reads the change feed and renews the leases for all of them, with fewer
  * than 20 queries a second in total.
  *
- * Each node keeps the same staleness bound as without a relay. It requests each page from the reader with its own message, and measures from when it
- * asked; if the broker loses, delays or repeats messages, it queries the store itself.
+ * Each node keeps the same staleness bound as without a relay. It requests each page from the reader with its own message, and measures staleness from the
+ * time of that request; if the broker loses, delays or repeats messages, it queries the store itself.
  *
  * @throws InvalidInputError `invalid_input`
  * @example

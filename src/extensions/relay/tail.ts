@@ -15,7 +15,7 @@ export class Tail {
   #start: string
   #end: string
   #entries = 0
-  /** Whether it is unknown what came before. */
+  /** Whether the entries before it are unknown. */
   #broken = false
 
   constructor(start: string, reached: TokenStore['reached']) {
@@ -29,7 +29,7 @@ export class Tail {
     return this.#end
   }
 
-  /** Adds a page that was read after a cursor. A page older than what is already known adds nothing. */
+  /** Adds a page that was read after a cursor. A page that is older than the known pages adds nothing. */
   extend(after: string, page: FeedPage, now: number): void {
     if (page.everything) {
       this.#begin(page.cursor, true)
@@ -54,7 +54,7 @@ export class Tail {
    * not covered, so the node must query the store.
    */
   answer(after: string, limit: number): FeedPage | undefined {
-    // The position is ahead of what was read, or belongs to a different feed.
+    // The position is ahead of the pages that were read, or belongs to a different feed.
     if (!this.#reached(this.#end, after)) return undefined
     const at = this.#placeOf(after)
     if (at === undefined) return this.#broken ? { ...nothingBehind(this.#end), everything: true } : undefined

@@ -1,8 +1,8 @@
 import type { MaybePromise } from '../../model/json.js'
 
 /**
- * Carries messages between the nodes: a broker with named channels. It may lose, delay, repeat and reorder messages; whatever it does, no node trusts
- * its cache for longer than its bound.
+ * Carries messages between the nodes: a broker with named channels. It may lose, delay, repeat and reorder messages; even then, no node trusts its cache
+ * for longer than its bound.
  */
 export type RelayTransport = {
   /** Sends a message of ASCII text to all subscribers of the channel. */

@@ -30,7 +30,7 @@ export function bodyOf(event: ListedEvent): string {
   return written({ ...view, ...Object.fromEntries(kept), omitted: [...omitted] })
 }
 
-/** Returns the paths of the largest values, as many as it takes to save this many bytes. */
+/** Returns the paths of the largest values, enough of them to save this many bytes. */
 function pathsToOmit(view: AuditEvent, bytes: number): ReadonlySet<string> {
   const values = LARGE.flatMap((field) =>
     Object.entries(view[field] ?? {}).map(([name, value]) => ({

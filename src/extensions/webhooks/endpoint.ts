@@ -14,7 +14,7 @@ import { attemptsOf, saveAttempts, saveSlot, slotsOf } from './state.js'
 /** Maximum number of dead letters per endpoint. */
 export const MOST_DEAD_LETTERS = 100
 const FACTOR = 4
-/** Maximum number of attempts for an event that the receiver itself refuses, so that it does not hold up later events for hours. */
+/** Maximum number of attempts for an event that the receiver itself refuses, so that it does not delay later events for hours. */
 const MOST_REFUSALS = 3
 /**
  * The same for an event that the receiver probably refuses. By default, these attempts take seven minutes, longer than most deployments during which a receiver

@@ -26,8 +26,8 @@ export type WebhookEndpoint = {
 /** Options of `webhooks`. */
 export type WebhookOptions = {
   /**
-   * The signing key of each endpoint is derived from it: at least 32 characters or bytes, not used for anything else. With a list, `secretOf` returns
-   * the secret of the first one, and all of them sign, so that receivers can switch from one to the other.
+   * The signing key of each endpoint is derived from it: at least 32 characters or bytes, not used for anything else. With a list, all keys sign, and
+   * `secretOf` returns the secret of the first key, so that receivers can switch to it.
    */
   readonly webhookKey: string | Uint8Array | readonly (string | Uint8Array)[]
   /** At most 100. */

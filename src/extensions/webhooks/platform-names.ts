@@ -16,7 +16,7 @@ const MAX_AVOIDED = 1000
 
 /**
  * Asks the platform about one name at a time. A lookup occupies one of the platform's few threads until the name servers respond, and a caller's deadline does
- * not end it. Names that were slow, or that the platform did not know, are not asked about again for a while, so that they leave their turns to others.
+ * not end it. Names that were slow, or that the platform did not know, are not asked about again for a while, so that other names are resolved first.
  */
 export function oneByOne(byPlatform: Resolve): Resolve {
   const waiting = new Set<() => void>()

@@ -19,8 +19,8 @@ export type Slot = {
 }
 
 const MOST_CHARACTERS = 64
-// These rows are stored among those of consumers, under names that no consumer can have. `position` contains one of our numbers, and `holder` a note of at most 64
-// characters.
+// These rows are stored with those of the consumers, but no consumer can have their names. `position` contains one of our numbers, and `holder` a note of
+// at most 64 characters.
 
 /** Returns how many times delivery of the event at the head of the queue has been attempted. */
 export function attemptsOf(rows: readonly ConsumerState[], endpoint: string): Attempts | undefined {

@@ -9,7 +9,7 @@ import { readOptions, type WebhookOptions } from './options.js'
 import { createSigner } from './secret.js'
 import { freeSlot, type Slot, slotsOf } from './state.js'
 
-/** An event whose delivery was given up. It is kept until it is resent or discarded; each endpoint keeps the newest 100. */
+/** An event whose delivery was abandoned. It is kept until it is resent or discarded; each endpoint keeps the newest 100. */
 export type DeadLetter = {
   readonly endpoint: string
   /** The ID of the event, used as the `webhook-id` of every attempt. */

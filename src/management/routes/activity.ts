@@ -124,7 +124,7 @@ export const usageOfTokens: Route = {
   },
 }
 
-/** For formats that cannot describe their tokens: text this long with digits and letters is not part of a name. */
+/** Used for formats that cannot describe their tokens: text of this length with digits and letters is unlikely in a name. */
 const ANY_SECRET = '(?=\\S*\\d)(?=\\S*[A-Za-z])[!#-+\\--~]{24,}'
 
 function sentIn([source]: readonly CredentialSource[]): { readonly header: string; readonly scheme?: 'Bearer' | 'Basic' } {

@@ -8,11 +8,11 @@ export type Fault =
   | { readonly do: 'delay'; readonly milliseconds: number }
   /** The call does not reach the store. It rejects with `error`, or throws it synchronously. */
   | { readonly do: 'fail'; readonly error: unknown; readonly how?: 'reject' | 'throw' }
-  /** The store does what was asked, but the caller gets `error` instead of the answer. */
+  /** The store carries out the call, but the caller gets `error` instead of the answer. */
   | { readonly do: 'fail-after'; readonly error: unknown }
   /** The call does not reach the store and never ends. */
   | { readonly do: 'hang' }
-  /** The store does what was asked, but the answer never comes. */
+  /** The store carries out the call, but the answer never arrives. */
   | { readonly do: 'lose-answer' }
   /** The call does not reach the store, and is answered with `undefined` as if it had. */
   | { readonly do: 'drop' }

@@ -7,7 +7,7 @@ const INNER = ['raw', 'req', 'request', 'env', 'incoming', 'nodeRequest'] as con
 const DEPTH = 3
 
 /**
- * Refuses a request that a server may have received, whatever framework wraps it. A request from a connection must present a token.
+ * Refuses a request that a server may have received, regardless of the framework that wraps it. A request from a connection must present a token.
  *
  * @throws InvalidInputError `invalid_input`, field `request`
  */

@@ -41,7 +41,8 @@ export type TestLatchkey<S extends string = string> = {
    * Authenticates a request object that a unit test created, as the holder of a new token: the principal is set where the framework's adapter sets it
    * (`state.principal` if there is a `state`, otherwise `principal`), and `requireScopes` accepts the request.
    *
-   * It cannot be misused in production: it refuses requests that a server received, and every web `Request`. For those, send a token from `tokenFor`.
+   * This function cannot be misused in production: it refuses requests that a server received, and every web `Request`. For those, send a token from
+   * `tokenFor`.
    *
    * @throws InvalidInputError `invalid_input`
    */

@@ -15,7 +15,7 @@ type ExpressLayer = {
   readonly slash?: boolean
   /** Express 4. */
   readonly regexp?: RegExp & { readonly fast_slash?: boolean; readonly fast_star?: boolean }
-  /** Router 2.3 returns what matched instead of setting `path`. */
+  /** Router 2.3 returns the match instead of setting `path`. */
   match(path: string): boolean | { readonly path: string } | null
 }
 

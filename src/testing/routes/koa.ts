@@ -71,7 +71,7 @@ function routesOf(router: Router, prefix: string, before: Passed): readonly Foun
       const guarded = isClosed(layer.stack) || isReachedGuarded({ layer, earlier, prefix, before })
       return { methods: [method], path, guarded }
     })
-    // Groups the methods by verdict, because each GET comes with a HEAD.
+    // Groups the methods by verdict, because each GET route also has a HEAD route.
     return [true, false].map((guarded) => ({
       methods: found.filter((route) => route.guarded === guarded).flatMap((route) => route.methods),
       path,

@@ -31,8 +31,9 @@ export async function underNest(app: Nest): Promise<object> {
 /**
  * Marks the routes that guards of controllers, methods or the application protect, which are unknown to the underlying framework.
  *
- * A route is looked up by the metadata that Nest copies from a method to its handler. Methods of several controllers may have the same metadata. Prefixes and
- * versions precede the controller's path, so a route belongs to one of those whose path it ends with. It counts as guarded only if all of these are guarded.
+ * A route is looked up by the metadata that Nest copies from a method to its handler. Methods of several controllers may have the same metadata. Prefixes
+ * and versions precede the controller's path, so a route belongs to one of the methods whose path it ends with. It counts as guarded only if all of them
+ * are guarded.
  */
 export function markedByNest(app: Nest, routes: readonly FoundRoute[], captured: Captured): readonly FoundRoute[] {
   const endpoints = endpointsOf(app)

@@ -22,8 +22,8 @@ export function isLiteral(pattern: string): boolean {
 }
 
 /**
- * Returns whether a pattern accepts every value of a parameter, so that the samples represent all values. A guard on a regular expression, such as `/^\/(?!login)/`,
- * or with a constrained parameter may match all samples and still not match a path that the route does.
+ * Returns whether a pattern accepts every value of a parameter, so that the samples represent all values. A guard with a regular expression, such as
+ * `/^\/(?!login)/`, or with a constrained parameter may match all samples and still not match a path that the route does.
  */
 export function isUniform(pattern: string | RegExp): boolean {
   if (pattern instanceof RegExp) return /^\^?(?:\\\/)?\.\*\$?$/.test(pattern.source)

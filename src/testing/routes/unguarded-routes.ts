@@ -13,7 +13,7 @@ import { isNest, markedByNest, underNest } from './nest.js'
  *
  * It inspects the routing tables of Express 4 and 5, Koa with @koa/router, Fastify, Hono and Nest, and sends no requests. Guards are `authenticate`
  * without `optional`, `requireScopes`, `protect`, their Nest counterparts, and `management`. A route is listed if its protection cannot be
- * determined. Middleware that responds without a route, such as for static files, is not a route and is not listed.
+ * determined. Middleware that responds without a route, for example with static files, is not a route and is not listed.
  *
  * @param app - The application, or a function that creates it, which Fastify requires.
  * @throws InvalidInputError `invalid_input`, field `app`, for anything else

@@ -58,7 +58,7 @@ const READER = objectOf(
     manages: oneOf(['own', 'all'], "must be 'own' or 'all'"),
     scopes: listOf(string(), { error: 'must be a list of scopes; omit it for an actor that may grant every scope' }).optional(),
     resources: readBy((input) => readResources([], input)).optional(),
-    // An invalid address is left out of the audit log. It affects no decision.
+    // An invalid address is left out of the audit log, and affects no decision.
     ip: new OptionReader(normalizeIp),
   },
   { others: 'drop' },
@@ -108,7 +108,7 @@ export function readActor(input: unknown): ReadActor {
   })
 }
 
-/** Returns the name under which an actor's calls take turns, with those of the same tenants as a group. */
+/** Returns the name under which an actor's calls are queued. Actors of the same tenants form a group. */
 export function turnsOf(actor: Pick<ReadActor, 'id' | 'tenants'>): Known {
   const { id, tenants } = actor
   if (actor === SYSTEM) return { id, unlimited: true }

@@ -99,7 +99,7 @@ async function takeBack(context: Context, current: StoredToken, state: Fields, a
     }
     if (!page.more) return left === 0
     after = page.end
-    // Even a page without rows has examined events.
+    // Also counts a page without rows, because the store examined events for it.
     count += PAGE
     size += page.size
   }

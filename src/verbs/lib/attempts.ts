@@ -54,7 +54,7 @@ export function noteRefused(context: Context, actor: ReadActor, verb: string, er
 
 /**
  * Records that an actor asked for something outside its reach, whether or not it exists, because the actor's own administrators must not learn more than the
- * actor. Does nothing for an actor with access to everything, because what it cannot find does not exist.
+ * actor. Does nothing for an actor with access to everything, because a token that it cannot find does not exist.
  */
 export function noteOutOfReach(context: Context, actor: ReadActor, verb: string, target: Target): void {
   if (reachOf(actor) === 'all') return
@@ -79,7 +79,7 @@ export function noteAttempted(context: Context, { attempt, code, field, ip, acto
   }
 }
 
-/** Actors with the same ID in different tenants are different people; one who acts in several tenants is one person. */
+/** Actors with the same ID in different tenants are different people; an actor in several tenants is one person. */
 function by({ id, tenants, ip }: Pick<ReadActor, 'id' | 'tenants' | 'ip'>): Pick<Attempt, 'actorId' | 'from' | 'ip'> {
   return { actorId: id, from: JSON.stringify([id, tenants?.slice(0, 10)]), ip }
 }

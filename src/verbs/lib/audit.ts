@@ -21,7 +21,7 @@ export function auditEvent(
     readonly after: StoredToken
     readonly reason?: string | undefined
     readonly details?: JsonObject
-    /** A fixed ID, for an event that may be written only once, whatever is removed later. */
+    /** A fixed ID, for an event that may be written only once, even if data is removed later. */
     readonly id?: string | undefined
   },
 ): StoredEvent {

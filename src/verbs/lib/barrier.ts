@@ -53,8 +53,8 @@ function ownBound({ settings }: Context): number {
  * Returns the bounds of the nodes that are behind and may still accept old entries.
  *
  * A lease's instant comes from another node's wall clock, which may be off by hours. A change in the instant or the position shows that the node is alive;
- * the values show nothing. Once a lease has not changed for its duration plus the node's bound, by this node's monotonic clock, the node no longer accepts
- * what it read.
+ * the values themselves prove nothing. Once a lease has not changed for its duration plus the node's bound, by this node's monotonic clock, the node no
+ * longer accepts its cached data.
  */
 async function boundsBehind(context: Context, target: string): Promise<readonly number[]> {
   const { store, settings, nodes } = context

@@ -4,13 +4,16 @@ import { hasExpired } from '../../policy/status.js'
 import type { Change, TokenCap } from '../../store/port.js'
 import type { Context } from '../../verify/context.js'
 
-/** Minimum number of tokens that may be in their overlap, however low the token limit is. */
+/** Minimum number of tokens that may be in their overlap, even if the token limit is lower. */
 const LEAST_OVERLAPS = 10
-/** How many predecessors of a token are checked. If all of those have ended, an earlier one is assumed to be live. A removed one also counts as live. */
+/**
+ * How many predecessors of a token are checked. If all of those have ended, an earlier predecessor is assumed to be live. A removed predecessor also counts
+ * as live.
+ */
 const MAX_STEPS = 20
 /**
  * Time before its expiry from which a token counts again when an edit extends it. By the time the edit is committed, or by another node's clock, the token may
- * have expired, and a new token may have taken its place. Longer than the longest `deadline`, with as much again for clocks that differ.
+ * have expired, and a new token may have taken its place. Longer than the longest `deadline`, plus the same again for differences between clocks.
  */
 const MARGIN_MS = 600_000
 
@@ -35,7 +38,7 @@ export function capsOnEdit(context: Context, current: StoredToken, next: StoredT
   return later && hasExpired(current, now + MARGIN_MS) ? capsOn(context, next, now) : []
 }
 
-/** Returns the caps on what a change adds. A successor replaces another token, so it is not counted here. */
+/** Returns the caps on the tokens that a change adds. A successor replaces another token, so it is not counted here. */
 export function capsOnNew(context: Context, { inserts = [] }: Change): readonly TokenCap[] {
   const now = context.settings.clock()
   const caps = inserts.filter(({ replacesId }) => replacesId === undefined).flatMap((token) => capsOn(context, token, now))
@@ -43,8 +46,8 @@ export function capsOnNew(context: Context, { inserts = [] }: Change): readonly 
 }
 
 /**
- * Returns the caps on the successor of `old` when `old` stays valid for an overlap. There are none if no predecessor of `old` is still live, so a hand-over is
- * never refused. Otherwise each limit is raised by its own size, or by `LEAST_OVERLAPS` if that is more, so repeated rotation stays bounded.
+ * Returns the caps on the successor of `old` when `old` stays valid for an overlap. There are none if no predecessor of `old` is still live, so such a
+ * rotation is never refused. Otherwise each limit is raised by its own size, or by `LEAST_OVERLAPS` if that is more, so repeated rotation stays bounded.
  */
 export async function capsOnOverlap(context: Context, old: StoredToken, now: number): Promise<readonly TokenCap[]> {
   const caps = capsOn(context, old, now)

@@ -36,7 +36,7 @@ export function timeOfChange({ settings }: Context): number {
 type Committed = Exclude<CommitResult, { readonly exceeded: number }>
 
 /**
- * Commits a change. Makes sure that no later verification in this process uses the previous state, whatever the result of the commit.
+ * Commits a change. Makes sure that no later verification in this process uses the previous state, regardless of the result of the commit.
  *
  * New tokens count against the `maxTokens` option. A change that makes tokens live again in another way names its caps.
  *
@@ -66,7 +66,7 @@ async function commitAlone(context: Context, change: Change): Promise<Committed>
   const commits = commitsOf(context)
   // The version that this change expects is about to be replaced. Committing would only wait for the store's locks and then conflict.
   const afterOther = async (other: Promise<unknown>): Promise<Committed> => {
-    // Why the other change failed says nothing about this one.
+    // The failure of the other change says nothing about this one.
     await join(
       context,
       'another change to this token',
@@ -181,7 +181,7 @@ export async function findVisible(context: Context, id: unknown, actor: ReadActo
 export type Step = { readonly record: StoredToken; readonly event: StoredEvent; readonly caps?: readonly TokenCap[] } | undefined
 
 /**
- * Reads a token, changes it, and writes it back only if nobody else has changed it in the meantime. Otherwise starts over with the new version. A revocation
+ * Reads a token, changes it, and writes it back only if it has not been changed in the meantime. Otherwise starts over with the new version. A revocation
  * that has lost several times no longer depends on the version.
  *
  * @throws NotFoundError `not_found`

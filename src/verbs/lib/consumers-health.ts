@@ -4,8 +4,8 @@ import type { ConsumerHealth } from '../../model/health.js'
 import type { Context } from '../../verify/context.js'
 
 /**
- * Reports the health of the consumers of the prefix: those that run on this node and those in the store, whether or not a node runs them. Leaves out what the
- * store does not return within the deadline. Never rejects.
+ * Reports the health of the consumers of the prefix: those that run on this node and those in the store, whether or not a node is running them. Leaves out
+ * facts that the store does not return within the deadline. Never rejects.
  */
 export async function consumersHealth(context: Context): Promise<readonly ConsumerHealth[]> {
   const positions = new Map(context.consumers.running.map(({ name, state }) => [name, state.position]))

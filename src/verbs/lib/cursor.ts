@@ -7,8 +7,8 @@ export const MAX_CURSOR = 4000
 /**
  * Writes a public cursor: a position in a list, and a checksum that binds it to its query.
  *
- * The checksum is not secret and protects nothing: every page checks what the actor can see. It makes sure that a cursor that was cut, mistyped or used with
- * another query is refused instead of silently skipping rows.
+ * The checksum is not secret and protects nothing: every page checks what the actor can see. The checksum makes sure that a cursor that was cut, mistyped
+ * or used with another query is refused instead of silently skipping rows.
  */
 export function writeCursor(position: readonly (string | number)[], query: unknown): string {
   const text = position.map(encode).join('-')

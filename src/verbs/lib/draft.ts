@@ -12,7 +12,7 @@ export type Draft = Omit<StoredToken, 'id' | 'digest' | 'pepperId' | 'requestHas
 export type Given = { readonly [name: string]: unknown; readonly idempotencyKey?: string; readonly scopes?: readonly string[] }
 
 /**
- * Reads the settings of a new token. `checkDraft` decides whether they are allowed here and now, so the draft of a repeated request stays the same.
+ * Reads the settings of a new token. `checkDraft` decides separately whether they are currently allowed, so the draft of a repeated request stays the same.
  *
  * @throws InvalidInputError `invalid_input`, with the field
  */

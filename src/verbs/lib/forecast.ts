@@ -13,7 +13,7 @@ const MAX_COUNTED = 10_000
 const MAX_SHOWN = 100
 const RECENT_MS = 30 * 86_400_000
 
-/** Counts the live tokens that match, and lists those whose end would be noticed first. Bounded in time and memory. */
+/** Counts the live tokens that match, and lists the tokens whose revocation would be noticed first. Bounded in time and memory. */
 export async function forecast(context: Context, filter: TokenFilter): Promise<OwnerForecast> {
   const now = timeOfChange(context)
   const { store } = givingWay(context)

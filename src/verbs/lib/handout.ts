@@ -29,7 +29,7 @@ export async function checkHandout(context: Context, actor: ReadActor, token: Ha
   if (kept?.reach === true) return checkGrant(catalogue, { ...actor, scopes: undefined }, wanted, kept)
   if (ownerId === actor.id) return checkGrant(catalogue, { ...actor, scopes: undefined, resources: undefined }, wanted, kept)
   if (actor.scopes === undefined && actor.resources === undefined) return checkGrant(catalogue, actor, wanted, kept)
-  // A draft has no ID yet, so this actor's lookups of this owner share a budget, whichever token they are for.
+  // A draft has no ID yet, so this actor's lookups of this owner share a budget, even for different tokens.
   const id = JSON.stringify([actor.id, ownerId, tenantId])
   const owned = await ownerOf(context, { id, ownerId, tenantId }, context.allowance?.leftMs)
   // Lookups are throttled only after the owner was repeatedly found to be gone.

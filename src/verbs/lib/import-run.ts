@@ -118,7 +118,7 @@ export class ImportRun {
   }
 
   #isThere({ row, record }: Prepared, found: StoredToken): void {
-    // An erased record has lost its mark.
+    // An erased record has lost its fingerprint.
     if (found.requestHash === record.requestHash || found.requestHash === undefined) this.#counts.existing += 1
     else this.#fail({ row, message: 'another row has the same key, which can identify only one token' })
   }

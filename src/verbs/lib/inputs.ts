@@ -42,7 +42,7 @@ export const updateShape: z.ZodType<Input> = z
   })
   .meta({ id: 'UpdateToken', description: 'The fields to change. Omitted fields are unchanged; `null` removes a field.' })
 
-/** Input fields. `undefined` means that the field was not passed, `null` that it is to be removed. */
+/** Input fields. `undefined` means that the field was not passed, and `null` means that it should be removed. */
 export type GivenFields = { readonly [Name in keyof StoredToken]?: StoredToken[Name] | null }
 
 /** Returns the known fields in an input. An empty optional text counts as removed. */

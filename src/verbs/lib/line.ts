@@ -8,10 +8,10 @@ export const MAX_TRIES = 200
 /** How many changes wait for one token before edits are refused. */
 const MAX_WAITING = 200
 
-/** How many races a revocation may lose before it no longer depends on the version of the token: other nodes do not take these turns. */
+/** How many races a revocation may lose before it no longer depends on the version of the token: other nodes do not share this queue. */
 const MOST_LOST = 2
 
-/** Who goes first: edits wait for what deactivates or replaces the token, and everything waits for a revocation. */
+/** The order of priority: edits wait for changes that deactivate or replace the token, and every change waits for a revocation. */
 export type Urgency = 'edit' | 'stop' | 'revocation'
 const URGENCIES: readonly Urgency[] = ['edit', 'stop', 'revocation']
 
@@ -26,14 +26,14 @@ export function tooManyChanges(): ConflictError {
   return new ConflictError('conflict', 'too many concurrent changes to this token; retry')
 }
 
-/** Returns whether this edit must wait. Committing now would only make the change whose turn it is start over. */
+/** Returns whether this edit must wait. Committing now would only make the change that is currently running start over. */
 export function mustWait({ records }: Context, id: string, urgency: Urgency): boolean {
   return urgency === 'edit' && lines.get(records)?.has(id) === true
 }
 
 /**
- * Makes a change to one token. An attempt that returns `undefined` is repeated. The first attempt is made immediately, so a refusal never waits; later attempts
- * take turns, because otherwise each of them would read the token again whenever one succeeded.
+ * Makes a change to one token. An attempt that returns `undefined` is repeated. The first attempt is made immediately, so a refusal never waits; later
+ * attempts are queued, because otherwise each of them would read the token again whenever one succeeded.
  *
  * @throws ConflictError `conflict`, after too many attempts, or when too many changes wait already
  */
@@ -80,7 +80,7 @@ async function enter(context: Context, line: Line, id: string, named: Urgency): 
     await join(context, 'other changes to this token', 'store.commit', turn)
   } catch (error) {
     const left = waiting.indexOf(mine)
-    // The turn of this change may have come just as its caller gave up.
+    // This change may have become the next one just as its caller gave up.
     if (left < 0) leave(line, id)
     else waiting.splice(left, 1)
     throw error

@@ -49,7 +49,7 @@ export function eraseRecord(token: StoredToken, ownerId: string, now: number): S
     ...(token.allowedIps !== undefined && { allowedIps: [] }),
     ...(token.resources !== undefined && { resources: Object.fromEntries(Object.keys(token.resources).map((name) => [name, []])) }),
     revokedReason: undefined,
-    // The keyed mark of an imported hash, without which the secret of this revoked token would be unknown, and another format could accept it.
+    // The keyed fingerprint of an imported row, without which the secret of this revoked token would be unknown, and another format could accept it.
     ...(token.importedHash === undefined && { requestHash: undefined }),
   })
 }

@@ -12,8 +12,8 @@ export function stampOf({ at, actorId, reason }: StoredEvent, revokedCode: Revoc
 }
 
 /**
- * Revokes every matching token with a single write that includes this event, and returns how many. Makes sure that no later verification in this process uses
- * the previous state, whatever the result of the write.
+ * Revokes every matching token with a single write that includes this event, and returns how many. Makes sure that no later verification in this process
+ * uses the previous state, regardless of the result of the write.
  *
  * @throws StoreUnavailableError `store_unavailable`; the tokens may or may not have been revoked
  */

@@ -5,8 +5,9 @@ import { changeInTurn } from '../../verify/in-turn.js'
 import { stampOf } from './revoke-matching.js'
 
 /**
- * Revokes one token whatever its version is, so that concurrent edits cannot prevent it. The token, as the revocation would leave it, and the event come from a
- * version that has been replaced. Makes sure that no later verification in this process uses the previous state, whatever the result of the write.
+ * Revokes one token regardless of its version, so that concurrent edits cannot prevent it. The token, as the revocation would leave it, and the event come
+ * from a version that has been replaced. Makes sure that no later verification in this process uses the previous state, regardless of the result of the
+ * write.
  *
  * @throws StoreUnavailableError `store_unavailable`; the token may or may not have been revoked
  */

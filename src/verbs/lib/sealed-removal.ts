@@ -5,11 +5,11 @@ import { firstSeal, newestSeal, sealAt } from './seals.js'
 
 /**
  * Decides which events of a sealed audit log retention may remove. A removal is recorded in a seal and then excuses every missing event up to its position. The
- * decision must therefore not rely on data that someone may have changed in the database, such as an instant that differs from the sealed one.
+ * decision must therefore not rely on data that someone may have changed in the database, such as an instant that differs from the sealed instant.
  */
 export class SealedRemoval {
   readonly #context: Context
-  /** Every event up to this position was sealed before the events that are kept, whatever its row says now. */
+  /** Every event up to this position was sealed before the events that are kept, regardless of what its row contains now. */
   readonly #agedSeq: number
   #number: number
   #lastSeq: number

@@ -15,7 +15,7 @@ const LONGEST_SIGNATURE = 4000
 /** Numbers of the newest heads that this node has passed to `onSeal`, by the settings of its instance. */
 const told: WeakMap<Context['settings'], number> = new WeakMap()
 
-/** The newest seal that this node has written or handed out, by the settings of its instance. */
+/** The newest seal that this node has written or returned, by the settings of its instance. */
 const known: WeakMap<Context['settings'], { readonly number: number; readonly hash: string }> = new WeakMap()
 
 /** Other nodes may have added seals after the known one. At most this many are checked at once. */
@@ -32,10 +32,10 @@ export async function newestSeal(context: Context): Promise<FullSeal | undefined
 }
 
 /**
- * Returns the newest seal, to build on it or hand it out. A later head vouches for everything before it, so it must not follow a chain that was rewritten since
- * this node last looked.
+ * Returns the newest seal, to build on it or return it to a caller. A later head vouches for everything before it, so it must not follow a chain that was
+ * rewritten since this node last looked.
  *
- * @throws StoreUnavailableError `store_unavailable`, if the chain no longer contains the newest seal that this node has written or handed out
+ * @throws StoreUnavailableError `store_unavailable`, if the chain no longer contains the newest seal that this node has written or returned
  */
 async function newestToContinue(context: Context): Promise<FullSeal | undefined> {
   // Read before the newest seal, because a concurrent call in this process may add a seal in the meantime.

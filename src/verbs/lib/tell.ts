@@ -4,7 +4,7 @@ import type { StoredEvent } from '../../model/event.js'
 import type { Context } from '../../verify/context.js'
 import { commit } from './change.js'
 
-/** Writes the notices that do not exist yet. If the store refuses one but accepts others, reports it and continues with the rest. */
+/** Writes the notices that do not exist yet. If the store refuses a notice but accepts others, reports the refusal and continues with the rest. */
 export async function tell(context: Context, notices: readonly StoredEvent[]): Promise<void> {
   try {
     await write(context, notices)

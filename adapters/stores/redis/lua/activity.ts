@@ -86,7 +86,7 @@ end
 local function addUsage(at, counts, addresses, lastUses)
   local function take() at = at + 1 return ARGV[at - 1] end
   local states = {}
-  -- No address is kept for a token of an erased owner: it has that name, is revoked, and is in no owner's index.
+  -- No address is kept for a token of an erased owner. Such a token has the reserved name, is revoked, and is in no owner's index.
   local function known(id)
     if not states[id] then
       local t = call('HMGET', P .. 't:' .. id, 'n', 'ra', 'x')
@@ -151,7 +151,7 @@ return 1
 
 /**
  * ARGV: first and last period, from, to, limit and step (empty if there is none), the number of counters after which to stop, the period of the first
- * token after which to continue (or empty), IDs. Returns for each ID that it got to: its counters, its addresses with instant and count, and the period
+ * token after which to continue (or empty), IDs. Returns for each ID that it reached: its counters, its addresses with instant and count, and the period
  * after which to continue (empty at the end). With a step, returns sums instead of counters, each with the beginning of its step and whether the
  * use was allowed, and no addresses.
  */
@@ -211,8 +211,8 @@ return out
 /**
  * ARGV: node, cursor and expiry of each lease.
  *
- * Removes leases that 24 consecutive checks, an hour apart, found not renewed. Neither the instants in the leases, which other wall clocks wrote, nor a jump
- * of the server's clock removes the lease of a running node.
+ * Removes a lease after 24 consecutive hourly checks found that it had not been renewed. Neither the instants in the leases, which other wall clocks wrote,
+ * nor a jump of the server's clock removes the lease of a running node.
  */
 export const renewLeases: string = `
 for i = 1, #ARGV, 3 do

@@ -177,7 +177,7 @@ local function walk(keys, score, id, budget, visit)
   return num(score), member
 end
 
--- Returns the list of keys with the fewest members, of several that all contain what is wanted.
+-- Returns the list of keys with the fewest members. Each of the lists contains every wanted member.
 local function narrowest(choices, twin)
   local best, fewest
   for _, keys in ipairs(choices) do

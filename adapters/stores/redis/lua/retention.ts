@@ -10,7 +10,7 @@ return 1
 /**
  * ARGV: the instants before which counts and addresses are too old, or empty; the period that contains the first; whether to remove the addresses of last
  * uses; the number of fields after which to stop; IDs. Removes whole periods at once, and the older fields in the period of the instant itself.
- * Returns 1 while there is more, and how many of the tokens it got to.
+ * Returns 1 while there is more, and how many of the tokens were processed.
  */
 export const trimUsage: string = `
 local more, seen = 0, 0

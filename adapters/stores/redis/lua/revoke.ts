@@ -49,7 +49,7 @@ local function finish()
     -- 128 bits of a one-way function, which reveal neither this salt nor that of another event.
     local salt = ARGV[11] == '' and '' or ',"salt":"' .. string.sub(redis.sha1hex(ARGV[11] .. ' ' .. num(i)), 1, 32) .. '"'
     local its = tenant == '' and '' or ',"tenantId":' .. tenant
-    -- Built at once, and the index of the tenant written apart: Lua hashes only some characters of a long string, so thousands that differ only in
+    -- Built in one step, with the tenant's index written separately: Lua hashes only some characters of a long string, so thousands that differ only in
     -- a tenant and a number would collide, and each would be compared with all others.
     out[i + 2] = said .. ',"id":' .. cjson.encode(id) .. ',"count":' .. num(counts[tenant]) .. salt .. its .. '}'
     writeEvent(seq + i, id, out[i + 2], ARGV[4])

@@ -2,7 +2,7 @@
  * ARGV: prefix as JSON, digest, token, expiry, the maximum number of live tickets, now, and the instant before which old ones are removed.
  * Returns 1 if the ticket was stored.
  *
- * One sorted set contains the tickets of a prefix by expiry, one those of each token, and a hash maps each ticket to its token.
+ * One sorted set contains the tickets of a prefix by expiry, another contains those of each token, and a hash maps each ticket to its token.
  */
 export const saveTicket: string = `
 local all, whose = P .. 'tickets:' .. ARGV[1], P .. 'tickets:of:' .. ARGV[1]

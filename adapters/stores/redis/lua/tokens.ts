@@ -57,7 +57,10 @@ local function removeToken(id)
 end
 `
 
-/** ARGV: IDs. Returns the record of each, or nil if it does not exist, with a pending bulk revocation applied. If none is pending, MGET reads the records instead. */
+/**
+ * ARGV: IDs. Returns the record of each, or nil if it does not exist, with a pending bulk revocation applied. If none is pending, MGET reads the records
+ * instead.
+ */
 export const findTokens: string = `
 local job = loadJob()
 local out = {}
@@ -74,9 +77,9 @@ return out
 
 /**
  * One commit. ARGV: the counts of inserts, updates, removals, owners, events and caps, the length of the feed's history, the channel,
- * the call's own name, the count of erasures, whether the feed is cut, and the prefix as JSON, empty or `-` (see `isFenced`); then the inserts (12 arguments each, as `encodeToken` writes them), the updates (the same, after the version
- * that each expects), IDs, owners, events (ID, body, index keys), caps (index, most, now), and erasures (ID, body before and after, index keys
- * before and after).
+ * the call's own name, the count of erasures, whether the feed is cut, and the prefix as JSON, empty or `-` (see `isFenced`); then the inserts (12
+ * arguments each, as `encodeToken` writes them), the updates (the same, after the version that each expects), IDs, owners, events (ID, body, index keys),
+ * caps (index, most, now), and erasures (ID, body before and after, index keys before and after).
  *
  * Returns an empty string, the conflicting ID, `exceeded` with the position of a cap, or `busy` if a bulk revocation must be completed before tokens can be
  * counted.
@@ -126,7 +129,7 @@ end
 for _, erasure in ipairs(erasures) do
   if call('GET', P .. 'ev:' .. erasure.id) ~= erasure.old then return erasure.id end
 end
--- A pending revocation names whose tokens it revokes, so it must not outlive the feed that is cut.
+-- A pending revocation contains the names of owners and tenants, so it must not outlive the feed entries that are cut off.
 if job and (#caps > 0 or ARGV[11] == '1') then return 'busy' end
 for i, cap in ipairs(caps) do
   local key = P .. 'v' .. cap.index

@@ -40,11 +40,11 @@ export type MysqlPromisePool = { readonly pool: MysqlPool }
 export type MysqlLease = {
   /** Fails if there is no reply within the limit, in milliseconds. */
   ask(how: 'query' | 'execute', sql: string, values: readonly unknown[], limitMs?: number): Promise<unknown>
-  /** Returns the connection to its pool, or closes it if told to or if it is broken. */
+  /** Returns the connection to its pool, or closes it if requested or if it is broken. */
   release(drop?: boolean): void
 }
 
-/** Returns the known values, and the server's bytes of the text, whatever the connection's character set. */
+/** Returns the known values, and the server's bytes of the text, regardless of the connection's character set. */
 const KNOWN_VALUES: CompiledQuery = CompiledQuery.raw(
   `select cast(? as signed) as known_int, ? as known_text, ? as known_json, ? as known_empty, ? as known_null,
   hex(convert(? using utf8mb4)) as known_bytes`,

@@ -19,7 +19,7 @@ const VARIABLES = [
   'sync_binlog',
 ]
 
-/** Reads variables by name, because MySQL and MariaDB each lack some of the other's. */
+/** Reads variables by name, because MySQL and MariaDB each lack some variables that the other has. */
 function* readPairs(query: string): Steps<Facts> {
   const { rows } = yield* askRaw(CompiledQuery.raw(query))
   return textsOf(rows.map((row) => [Reflect.get(Object(row), 'Variable_name'), Reflect.get(Object(row), 'Value')]))
@@ -38,11 +38,11 @@ const durabilityOf = (facts: Facts) => {
   return lossyIf(wrong, 'Set innodb_flush_log_at_trx_commit = 1, innodb_doublewrite = ON, and with a binary log sync_binlog = 1.')
 }
 
-/** Reports whether the connection is encrypted. Does not judge it if the server knows this client by a host name, which may resolve to any address. */
+/** Reports whether the connection is encrypted. Gives no assessment if the server knows this client by a host name, which may resolve to any address. */
 const transportOf = (client: string, encrypted: boolean): readonly StoreFinding[] => {
   const address = client === 'localhost' ? undefined : client
   if (address !== undefined && isIP(address) === 0 && !encrypted) return [fact('tls', 'not encrypted')]
-  // Only this side knows whether the certificate was verified, and it warns on its own.
+  // Only the client knows whether the certificate was verified, and it emits its own warning.
   return [transportFinding({ address, encrypted, verified: true })]
 }
 

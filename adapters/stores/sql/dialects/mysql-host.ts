@@ -3,7 +3,7 @@ import { hasMethods } from '../../lib/has-methods.js'
 import { type HostAccess, kyselyTransaction, laterTransaction, NotOpen, SAVEPOINT } from '../host-transaction.js'
 import { checkValues, type MysqlConnection, queryOn, resultOf } from './mysql-connection.js'
 
-/** A connection has these methods. A pool, whose statements may each use another connection, has no `beginTransaction`. */
+/** A connection has these methods. A pool, whose statements may each use a different connection, has no `beginTransaction`. */
 const isConnection = (given: object): given is MysqlConnection =>
   hasMethods(given, ['query', 'execute', 'beginTransaction', 'escapeId']) &&
   !hasMethods(given, ['getConnection']) &&

@@ -17,7 +17,7 @@ const numbers: ReadonlyMap<number, Fault> = new Map([
   [1020, 'contention'],
   [1205, 'contention'],
   [1213, 'contention'],
-  // The answer of MySQL to NOWAIT. MariaDB reports 1205.
+  // MySQL's response to NOWAIT. MariaDB reports 1205.
   [3572, 'locked'],
   // ER_SECURE_TRANSPORT_REQUIRED
   [3159, 'encryption'],

@@ -46,18 +46,18 @@ const RULES: { readonly [variable: string]: readonly Rule[] } = {
   transaction_isolation: [isolation],
 }
 
-/** Reads the variables by name, because MySQL and MariaDB each lack some of the other's. */
+/** Reads the variables by name, because MySQL and MariaDB each lack some variables that the other has. */
 export const SESSION_VARIABLES: string = `show session variables where variable_name in (${Object.keys(RULES)
   .map((name) => `'${name}'`)
   .join(', ')})`
 
 /**
- * Lets the server end the transaction of a process that hangs or has lost its connection. Otherwise, the transaction would hold its locks for hours. Only MySQL
- * reads the second comment. It can end only idle connections, whether or not they are in a transaction.
+ * Lets the server end the transaction of a process that hangs or has lost its connection. Otherwise, the transaction would hold its locks for hours. Only
+ * MySQL reads the second comment. MySQL can end only idle connections, whether or not they are in a transaction.
  */
 const END_STOPPED = `/*M!100300 , session idle_transaction_timeout = ${IDLE_MS / 1000} */ /*!50700 , session wait_timeout = 60 */`
 
-/** Configures a connection of the store's own pool, whatever the server's defaults are. */
+/** Configures a connection of the store's own pool, regardless of the server's defaults. */
 export const SET_SESSION: readonly string[] = [
   `set session sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', session autocommit = 1, session sql_safe_updates = 0,
   session sql_select_limit = default, session completion_type = 0, session unique_checks = 1 ${END_STOPPED}`,
@@ -85,7 +85,7 @@ export const checkSession = (rows: readonly unknown[]): boolean => {
     const broken = rules.find(({ refuses }) => refuses(value))
     if (broken !== undefined) refuse(broken.says)
   }
-  // Some variables came back and others did not, so rows were left out.
+  // Only some of the variables were returned, so rows were left out.
   if (values.has('autocommit') && !values.has('sql_mode')) refuse(SELECT_LIMIT)
   return values.has('sql_mode')
 }

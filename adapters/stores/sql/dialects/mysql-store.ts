@@ -130,7 +130,10 @@ const openUrl = async ({ url, poolSize, warn }: MysqlUrl, names: Names): Promise
   return overPool(leasesOf(pool, { onConnection: (connection) => tell(mysqlTransport(connection)) }), names, { close })
 }
 
-/** The store cannot see which connection of its pool a Kysely instance uses, so one is checked here, and each one before it writes. */
+/**
+ * The store cannot see which connection of its pool a Kysely instance uses, so one connection is checked here, and every connection is checked before it
+ * writes.
+ */
 const overKysely = async (kysely: KyselyHandle, names: Names): Promise<Opened> => {
   const check = (connection: KyselyHandle): Promise<void> =>
     driveAsync(checkValues(), async (query) => resultOf((await connection.executeQuery(query)).rows))

@@ -11,8 +11,8 @@ const RUN = sql<string>`concat_ws('_', (extract(epoch from pg_postmaster_start_t
   (select oid from pg_database where datname = current_database()), tableoid)`
 
 /**
- * Advances the head of the feed under its row lock, and records where a new run of the server continues, because a promoted standby reassigns the positions
- * that its primary had assigned to changes that the standby never received.
+ * Advances the head of the feed under its row lock, and records where a new run of the server continues. A promoted standby reuses the positions that its
+ * primary had assigned to changes that the standby never received.
  */
 export function* bumpPostgres(builder: Builder, by: number): Steps<{ readonly head: number; readonly floor: number }> {
   const { rows } = yield* ask(

@@ -42,11 +42,11 @@ export type PostgresResult = { readonly rows: unknown[] }
 export type PostgresLease = {
   /** Fails if there is no reply within the limit, in milliseconds. */
   query(config: PostgresQuery, limitMs?: number): Promise<PostgresResult>
-  /** Returns the connection to its pool, or closes it if told to or if it is broken. */
+  /** Returns the connection to its pool, or closes it if requested or if it is broken. */
   release(drop?: boolean): void
 }
 
-/** Leaves integers as digits and text as text, as the server sends them, whatever parsers are set for the client or the process. */
+/** Leaves integers as digits and text as text, as the server sends them, regardless of the parsers that are set for the client or the process. */
 const asSent: Parser = (value) => value
 export const asSentTypes: NonNullable<PostgresQuery['types']> = { getTypeParser: (): Parser => asSent }
 
@@ -142,8 +142,8 @@ export type Access = {
 /**
  * Hands out the connections of a pool. Each is checked before its first use, and has an error listener from the start.
  *
- * The listener is attached in the pool's callback, because an error event without a listener ends the process, and a server may close the connection in the
- * very packet that made it available.
+ * The listener is attached in the pool's callback, because a server may close the connection in the same packet that made it available. An error event
+ * without a listener would end the process.
  */
 export const leasesOf = (pool: PostgresPool, access: Access = {}): Shares<PostgresLease> => {
   const { lineage, onConnection } = access

@@ -31,7 +31,7 @@ export function* diagnosePostgres(): Steps<StoreDiagnosis> {
       fact('server', `Postgres ${version}`),
       finding('primary', 'yes', isReplica && READ_ONLY),
       finding('durability', `fsync ${facts.fsync}, synchronous_commit ${facts.synchronous_commit}`, durabilityOf(facts)),
-      // Only this side knows whether the certificate was verified, and it warns on its own.
+      // Only the client knows whether the certificate was verified, and it emits its own warning.
       transportFinding({ address: client, encrypted: ssl === 'true', verified: true }),
       fact('time_zone', `${timezone}, irrelevant because instants are stored as numbers`),
     ],

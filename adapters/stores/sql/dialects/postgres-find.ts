@@ -7,8 +7,8 @@ import { postgresQuirks, statementName } from './postgres-quirks.js'
 /**
  * Sends queries as named statements, which the server plans once per connection. If a pooler in between does not know the names, sends them unnamed.
  *
- * A pooler may also hand out a connection on which another process prepared a statement by the same name. A name is therefore derived from its text, so that
- * two texts never share a name.
+ * A pooler may also hand out a connection on which another process prepared a statement by the same name. Each name is therefore derived from the
+ * statement's text, so that two texts never share a name.
  */
 export const findThrough = (lease: () => Promise<PostgresLease>): ((query: CompiledQuery) => Promise<readonly unknown[]>) => {
   let named = true

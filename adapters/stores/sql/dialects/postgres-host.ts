@@ -5,7 +5,7 @@ import { asSentTypes, checkValues, type PostgresResult } from './postgres-connec
 
 type Client = { query(config: object): Promise<PostgresResult> }
 
-/** A client has these methods. A pool, whose statements may each use another connection, has only the first. */
+/** A client has these methods. A pool, whose statements may each use a different connection, has only the first. */
 const isClient = (given: object): given is Client => hasMethods(given, ['query', 'escapeLiteral', 'escapeIdentifier'])
 
 /** no_active_sql_transaction, in_failed_sql_transaction */

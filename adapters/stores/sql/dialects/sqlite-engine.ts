@@ -44,7 +44,7 @@ export const sqliteEngine = (handle: SqliteHandle, names: Names, options: { read
   const atOnce = <T>(steps: () => Steps<T>): T => {
     // If the host's open transaction has an old snapshot, BEGIN would report a lock of another process instead.
     if (!options.owned) handle.refuseWithin()
-    // IMMEDIATE takes the write lock first, because a transaction that began with a read could no longer get the lock once another had written.
+    // IMMEDIATE takes the write lock first, because a transaction that began with a read could no longer get the lock once another transaction had written.
     handle.exec('begin immediate')
     try {
       const result = driveSync(steps(), (query) => handle.run(query))

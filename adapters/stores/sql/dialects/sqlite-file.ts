@@ -23,7 +23,7 @@ const gone = (path: string): StoreUnavailableError =>
     `sqlite store: ${path} was deleted or replaced while it was open, so changes would be lost: restore it and restart the process`,
   )
 
-/** The `-wal` and `-shm` files of a database. They are created on first use, and then stay the same files. */
+/** The `-wal` and `-shm` files of a database. They are created on first use and never replaced after that. */
 class Beside {
   readonly #path: string
   readonly #known = new Map<string, string>()
@@ -67,7 +67,7 @@ export const fileOf = async (engine: Engine): Promise<string | undefined> => {
  * The system keeps a deleted file alive for processes that have it open. They would continue to write to it and lose everything when they end, so a change is
  * acknowledged only after another check of the file.
  *
- * `given` is the path that the file was opened by, if known. It may be a link, and SQLite reports only where the link led when it opened the file.
+ * `given` is the path that the file was opened by, if known. It may be a link, and SQLite reports only the target that the link had when the file was opened.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */

@@ -26,7 +26,7 @@ type Prepared = (parameters: readonly unknown[]) => QueryResult<unknown>
 export type SqliteHandle = {
   exec(sql: string): void
   /**
-   * Runs one statement: any statement in a transaction that holds the write lock, otherwise only one that reads. libsql does not reset a statement that
+   * Runs one statement: any statement in a transaction that holds the write lock, otherwise only a statement that reads. libsql does not reset a statement that
    * failed with SQLITE_BUSY, and until it is reset, every read of the handle sees the file as of that moment.
    */
   run<R>(query: CompiledQuery<R>): QueryResult<R>
@@ -42,7 +42,10 @@ const MOST_PREPARED = 256
 /** Longer texts are inserts of many rows, which hardly ever repeat. */
 const LONGEST_PREPARED = 4_000
 
-/** Returns a statement that takes the write lock like the given one but changes nothing, and leaves no open statement behind if the lock is not available. */
+/**
+ * Returns a statement that takes the write lock like the given statement but changes nothing, and leaves no open statement behind if the lock is not
+ * available.
+ */
 const lockFor = (text: string): string | undefined => {
   const table = /^\s*(?:insert\s+into|update|delete\s+from)\s+("[^"]+"|\w+)/i.exec(text)?.[1]
   return table === undefined ? undefined : `delete from ${table} where 0`
@@ -66,7 +69,7 @@ type Statement = {
   setReturnArrays?(on: boolean): unknown
 }
 
-/** Makes a statement return rows as objects and integers as numbers, whatever defaults the host set on its database. */
+/** Makes a statement return rows as objects and integers as numbers, regardless of the defaults that the host set on its database. */
 const unshaped = (statement: Statement): Statement => {
   statement.safeIntegers?.(false)
   statement.setReadBigInts?.(false)
@@ -122,7 +125,7 @@ const wrap = (database: SyncDatabase | NodeDatabase): SqliteHandle => {
     return made
   }
 
-  // Running a read to its end is the only way to reset it that all drivers have.
+  // Running a read to its end is the only way to reset it with every driver.
   const endInterrupted = (): void => {
     if (interrupted === undefined) return
     interrupted()

@@ -55,7 +55,7 @@ const faultOf = (error: unknown): Fault => {
   return 'unknown'
 }
 
-/** Returns whether another transaction is in the way, so a retry can succeed. https://www.sqlite.org/rescode.html#busy */
+/** Returns whether another transaction blocked this one, so a retry can succeed. https://www.sqlite.org/rescode.html#busy */
 export const isBusy = (error: unknown): boolean => faultOf(error) === 'contention'
 
 /** Returns the known values. */

@@ -53,11 +53,11 @@ const openPath = async (path: string, driver: SqliteDriver | undefined, names: N
   }
 }
 
-/** Looks for a function that libsql has and SQLite lacks. */
+/** Checks for a function that libsql has and SQLite lacks. */
 const LIBSQL: CompiledQuery = CompiledQuery.raw("select name from pragma_function_list where name = 'libsql_vector_idx' limit 1")
 
 /**
- * Refuses Kysely over libsql on a file. libsql keeps open a statement that found the file locked, and until that statement is closed, every read of the
+ * Refuses Kysely over libsql on a file. libsql keeps a statement open if it found the file locked. Until that statement is closed, every read of the
  * connection sees the file as of that moment, without later revocations. Kysely prepares its statements itself, so the store cannot close them.
  */
 const refuseStale = async (engine: Engine): Promise<void> => {
@@ -79,7 +79,7 @@ const openGiven = async (database: SyncDatabase | NodeDatabase | KyselyHandle, n
   return await guardFile(engine, nameOf(database))
 }
 
-/** Returns the path that was passed to better-sqlite3; the other drivers report only where it led. */
+/** Returns the path that was passed to better-sqlite3; the other drivers report only the target of a link. */
 const nameOf = (database: object): string | undefined => {
   const name: unknown = Reflect.get(database, 'name')
   // Neither a URI nor a relative path, because the process may have changed its working directory since.

@@ -2,7 +2,7 @@ import type { UsageAddress } from '../../../../src/model/usage.js'
 import type { Sql } from '../context.js'
 import { ask, type Steps } from '../engine.js'
 
-/** How many addresses of a token are kept and returned: the most recent ones. */
+/** How many addresses of a token are kept and returned. The most recent ones are kept. */
 export const MOST_ADDRESSES = 1_000
 /** For a token with more addresses, only the most recent ones are kept. */
 const TOO_MANY = 2 * MOST_ADDRESSES

@@ -5,7 +5,7 @@ import { ask, type Steps } from '../engine.js'
 import type { Tables } from '../schema/schema.js'
 import { wide } from '../schema/wide.js'
 
-/** Live tokens by state, with and without an expiry: each is one range of an index, however many ended tokens there are. */
+/** Live tokens by state, with and without an expiry: each is one range of an index, regardless of the number of ended tokens. */
 const RANGES = (['live', 'inactive'] as const).flatMap((state) => [
   { state, ends: false },
   { state, ends: true },

@@ -37,7 +37,7 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   // Before the feed is locked, so that only this change waits if another transaction inserts the same ID.
   for (const piece of chunks(inserts)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))
   if (change.cutsFeed === true) yield* cutFeed(sql)
-  // The row lock of the feed makes its order the order of commits, of changes as well as moves.
+  // Because of the row lock, the order of the feed is the order of commits, for changes as well as moves.
   if (events.length + lines.length + erasures.length > 0) {
     yield* writeFeed(sql, events, lines, () => enter(sql, change))
   }

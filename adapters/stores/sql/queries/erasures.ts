@@ -9,7 +9,7 @@ const stateOf = (event: StoredEvent) => {
   return { id, prefix, salt, erased }
 }
 
-/** Replaces an event with what the erasure leaves of it, unless another field was erased since it was read. */
+/** Replaces an event with its remaining fields, unless another field was erased since the event was read. */
 export function* eraseFields({ builder }: Sql, { before, after }: EventErasure): Steps<void> {
   const { id, prefix, salt, erased } = stateOf(before)
   const { id: _, ...columns } = eventToUnplacedRow(after)

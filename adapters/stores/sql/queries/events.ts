@@ -109,7 +109,7 @@ const partOf =
     tenantId === undefined ? eb('tenant_id', 'is', null) : eb('tenant_id', '=', tenantId),
   ]
 
-/** Reads each half from its own index. */
+/** Reads the events about a token and those of its bulk revocation, each from its own index. */
 const trail = (store: Sql, query: Limited, bulk: BulkPart): Rows =>
   store.builder
     .selectFrom(page(store, query, about(query)).as('own'))

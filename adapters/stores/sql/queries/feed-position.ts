@@ -27,12 +27,12 @@ export const reached = (cursor: string, target: string): boolean => {
 /**
  * Returns whether this feed has reached a position and still contains everything after it.
  *
- * If not, the entries after the position were cut off, or the feed belongs to another database or to one that lost changes: a restored backup,
+ * If not, the entries after the position were cut off, or the feed belongs to another database or to a database that lost changes: a restored backup,
  * or a standby that was promoted before it had received everything.
  */
 export const continues = (feed: FeedRow, { run, at }: Position): boolean => {
   if (at < wide(feed.floor)) return false
   if (run === feed.run) return at <= wide(feed.head)
-  // This run continues from what the previous run had published when this one began.
+  // This run continues from the position that the previous run had published when this run began.
   return run === feed.run_before && at <= wide(feed.run_from)
 }

@@ -20,12 +20,12 @@ export class ReplacedError extends StoreUnavailableError {
 }
 
 /**
- * The successions of server runs that this process has seen. They identify a primary that was replaced and comes back as if nothing had happened:
- * it shows a run that ended, or a second run that follows the same predecessor.
+ * The successions of server runs that this process has seen. They identify a primary that was replaced and then returns: it reports a run that ended, or a
+ * second run that follows the same predecessor.
  */
 export class Lineage {
   readonly #next: Map<string, string> = new Map()
-  /** Grows when a replacement is seen, because older connections may lead to the replaced server. */
+  /** Grows when a replacement is seen, because older connections may go to the replaced server. */
   age = 0
 
   /**

@@ -4,7 +4,7 @@ import type { ChangeRow } from '../schema/schema.js'
 /** A line of the change feed before it gets its position. */
 export type Line = Omit<ChangeRow, 'seq'>
 
-/** Longer filters name thousands of tokens or tenants. The feed then gets a wider filter that matches more than was changed. */
+/** Longer filters name thousands of tokens or tenants. The feed then gets a wider filter, which also matches unchanged tokens. */
 const LONGEST_FILTER = 16_000
 
 /** Returns the line for a changed token. */

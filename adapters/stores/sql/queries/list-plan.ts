@@ -7,13 +7,13 @@ import { filterConditions } from './filter.js'
 
 /** Up to this many rows are sorted; beyond it, the store walks the list in order until the page is full. */
 const FEW = 2_000
-/** Expired tokens are old and come after all others in the list, so sorting more of them pays off. */
+/** Expired tokens are old and come after all others in the list, so sorting more of them is still faster. */
 const FEW_EXPIRED = 100_000
 /** How long to rely on a count that found few expired tokens. An outdated count may make pages slower, but never different. */
 const RELIED_ON_MS = 60_000
 /** In a tenant with at most this many tokens, a search reads them all. */
 const SMALL_TENANT = 5_000
-/** Shorter texts have no three-letter piece; longer ones cannot be names. */
+/** Shorter texts contain no three-letter piece, and longer texts cannot be names. */
 const SEARCHABLE = { from: 3, to: 300 }
 
 /** At most one in 3,844 IDs begins with two given characters. */
@@ -103,7 +103,7 @@ const named = async (context: Sql, query: ListQuery, folded: string): Promise<Pl
   }
 }
 
-/** Returns the condition of a query that limits an instant to a range. Only a small fraction of all tokens match it, and mostly old ones. */
+/** Returns the condition of a query that limits an instant to a range. Only a small fraction of all tokens, mostly old ones, match it. */
 const windowOf = ({ expiresFrom, expiresBefore, rotationDue, rotationDueFrom, now }: ListQuery): Narrow | undefined => {
   const [expiresAt, dueAt] = [sql.ref('tokens.expires_at'), sql.ref('tokens.rotation_due_at')]
   if (expiresFrom !== undefined && expiresBefore !== undefined) {

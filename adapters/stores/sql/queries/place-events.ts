@@ -9,7 +9,7 @@ import { writeFeed } from './write-feed.js'
 
 const waiting = ({ builder }: Sql, prefix: string) => builder.selectFrom('outbox').where('prefix', '=', prefix)
 
-/** Assigns positions to a batch of waiting events. The caller holds the lock of the feed, so no other process places the same ones. */
+/** Assigns positions to a batch of waiting events. The caller holds the lock of the feed, so no other process places the same events. */
 function* placeBatch(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
   const { builder } = sql
   const { rows } = yield* ask(waiting(sql, prefix).selectAll().orderBy('at').orderBy('id').limit(PLACED_AT_ONCE))

@@ -18,7 +18,7 @@ import { placeAll } from './place-events.js'
 import { type LockedToken, lockRow, lockTokens, untilFree } from './token-locks.js'
 import { writeFeed } from './write-feed.js'
 
-/** Up to this many tokens are revoked in one step, while nobody else changes any token. */
+/** Up to this many tokens are revoked in one step, while no other transaction changes any token. */
 const FEW: number = ONE_AT_A_TIME
 /** How many token IDs are read at a time if tokens are revoked by ID. Each read skips over the tokens that are already revoked. */
 const MOST_READ = 50_000
@@ -26,8 +26,8 @@ const MOST_READ = 50_000
 const PATIENCE_MS = 60_000
 
 /**
- * Selects the tokens to revoke. Excludes tokens whose creation has no position in the audit log yet: host transactions may add some after the events were
- * placed, even between the statement that counts and the one that revokes.
+ * Selects the tokens to revoke. Excludes tokens whose creation has no position in the audit log yet: host transactions may add such tokens after the events
+ * were placed, even between the statement that counts and the statement that revokes.
  */
 const matchedBy = (filter: TokenFilter) => (eb: ExpressionBuilder<Tables, 'tokens'>) =>
   eb.and([
@@ -64,7 +64,7 @@ const updateOf = ({ builder }: Sql, stamp: RevocationStamp) =>
     version: eb('version', '+', 1),
   }))
 
-/** What a revocation does, and whom it has revoked so far. */
+/** A revocation: its filter, its stamp, and the number of tokens that it has revoked so far, by tenant. */
 type Work = { readonly filter: TokenFilter; readonly stamp: RevocationStamp; readonly counts: Counts }
 
 const TENANT_AND_COUNT = ['tenant_id', raw<Wide>`count(*)`.as('found')] as const
@@ -85,7 +85,7 @@ function* revokeWaiting(sql: Sql, { filter, stamp, counts }: Work): Steps<void> 
       const tokens = builder.selectFrom('tokens').where('id', 'in', piece)
       // By ID alone, because changes lock tokens by ID. Through another index, the two could lock the same rows in different orders.
       yield* ask(tokens.select('id').orderBy('id').forUpdate())
-      // Since the IDs were read, others may have revoked some of the tokens, or changed them so that they no longer match.
+      // Since the IDs were read, other transactions may have revoked some of the tokens, or changed them so that they no longer match.
       const still = tokens.where((eb) => eb.and(liveAndMatching(eb, filter))).select(['id', 'tenant_id'])
       yield* revokeLocked(sql, (yield* ask(still)).rows, stamp, counts)
     }
@@ -101,7 +101,7 @@ function* revokeLocked(sql: Sql, locked: readonly LockedToken[], stamp: Revocati
   for (const piece of piecesOf(sql, ids)) yield* ask(updateOf(sql, stamp).where(isOneOf(piece)))
 }
 
-/** Revokes the matching tokens under the lock of the feed, so that nobody else changes or adds any. */
+/** Revokes the matching tokens under the lock of the feed, so that no other transaction changes or adds tokens. */
 function* revokeUnderFeed(sql: Sql, { filter, stamp, counts }: Work): Steps<void> {
   if (sql.quirks.isHeld === undefined) {
     const { rows } = yield* ask(found(sql, filter).select(TENANT_AND_COUNT).groupBy('tenant_id'))
@@ -129,7 +129,7 @@ function* steps(sql: Sql, work: Work, event: StoredEvent, inSteps?: () => void):
     inSteps()
     yield* revokeWaiting(sql, work)
   }
-  // Every change takes this lock before it commits, so from here on nobody else changes a token; only host transactions can add some.
+  // Every change takes this lock before it commits, so from here on no other transaction changes a token. Only host transactions can add tokens.
   yield* quirks.bump(builder, 0)
   yield* refuseFenced(sql, filter.prefix)
   // The events that created the tokens must precede the revocation.
@@ -151,7 +151,7 @@ const exists = (event: StoredEvent): ConflictError =>
 /** How many times the two steps are tried. Under serializable isolation, any concurrent change would make them fail every time. */
 const ATTEMPTS_IN_STEPS = 3
 
-/** Runs the large revocations of each store one after the other. They would wait for one another anyway, each with a connection. */
+/** Runs the large revocations of each store one after the other. They would wait for one another anyway, each holding a connection. */
 const inLine = oneAtATime<Sql>()
 
 const revokeMany = async (sql: Sql, begin: (inSteps?: () => void) => Steps<BulkResult>): Promise<BulkResult> => {

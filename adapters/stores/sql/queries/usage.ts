@@ -9,7 +9,7 @@ import { MOST_ADDRESSES, trimAddresses } from './addresses.js'
 
 /** Rows per statement: with six columns each, they stay below every server's limit of parameters. */
 const ROWS = 4_000
-/** The number of nodes whose last batch is remembered. Those that sent none for the longest time are forgotten first. */
+/** The number of nodes whose last batch is remembered. The nodes that have not sent one for the longest time are forgotten first. */
 const MAX_NODES = 10_000
 type Upsert<T> = {
   readonly table: keyof Tables
@@ -61,7 +61,7 @@ const key = (...parts: readonly unknown[]): string => JSON.stringify(parts)
  */
 function* isNew({ builder, quirks }: Sql, { nodeId: node_id, seq }: UsageBatch): Steps<boolean> {
   const seen_at = raw<number>`${raw.raw(quirks.seconds)} * 1000`
-  // Reads first, because on MySQL an update that finds no row would lock the gap into which others insert theirs.
+  // Reads first, because on MySQL an update that finds no row would lock the gap into which other nodes insert their rows.
   const { rows } = yield* ask(builder.selectFrom('usage_sources').select('seq').where('node_id', '=', node_id))
   if (rows.length > 0) {
     const moved = yield* ask(

@@ -1,6 +1,6 @@
 /**
- * The row of the feed's table that guards large bulk revocations, of which one runs at a time in all processes. Two with common tokens could otherwise deadlock,
- * and each would find tokens that the other has locked. The feed itself is row 1.
+ * The row of the feed's table that guards large bulk revocations: only one runs at a time, across all processes. Two revocations with common tokens could
+ * otherwise deadlock, or keep finding tokens that the other has locked. The feed itself is row 1.
  */
 export const BULK_ROW = 2
 
@@ -8,7 +8,7 @@ const TICKET_ROWS = 32
 const FIRST_TICKET_ROW = 3
 
 /**
- * Returns the row of the feed's table that guards the tickets of a token, which shares it with other tokens. A lock on the token itself would hold up its
+ * Returns the row of the feed's table that guards the tickets of a token, which shares it with other tokens. A lock on the token itself would delay its
  * revocation.
  */
 export function ticketRowOf(tokenId: string): number {
@@ -17,7 +17,7 @@ export function ticketRowOf(tokenId: string): number {
   return FIRST_TICKET_ROW + (sum % TICKET_ROWS)
 }
 
-/** The values with which the feed's table begins. */
+/** The initial values of the feed's table. */
 export const FEED_VALUES: string = Array.from(
   { length: FIRST_TICKET_ROW - 1 + TICKET_ROWS },
   (_, at) => `(${at + 1}, 0, 0, '', 0, '')`,

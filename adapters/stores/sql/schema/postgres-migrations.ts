@@ -5,7 +5,7 @@ import type { Names } from './table-names.js'
 
 const quote = (name: string): string => `"${name}"`
 
-/** Returns the schema on Postgres. The "C" collation compares byte for byte, whatever the locale of the database is. */
+/** Returns the schema on Postgres. The "C" collation compares byte for byte, regardless of the locale of the database. */
 export const postgresMigrations = ({ schema, tablePrefix }: Names): readonly Migration[] => {
   const table = (name: string): string => (schema === undefined ? quote(name) : `${quote(schema)}.${quote(name)}`)
   const tokens = `${tablePrefix}tokens`

@@ -25,7 +25,7 @@ const grantsOf = (quirks: Quirks, names: Names): readonly string[] => {
   return ['-- Afterwards, grant the user of the application these rights, and no others:', ...grants.map((grant) => `--   ${grant};`)]
 }
 
-/** Returns the SQL that `migrate()` runs on an empty database, for teams whose administrators run it. */
+/** Returns the SQL that `migrate()` runs on an empty database, for teams whose administrators run the SQL themselves. */
 export const printMigrations = (quirks: Quirks, names: Names): string => {
   const create = `${createMigrationsTable(quirks, names)};`
   const grants = grantsOf(quirks, names)

@@ -28,7 +28,7 @@ export type EventRow = {
   erased: string | null
 }
 
-/** The feed's row: its ends, the server run that made the last change, where that run began, and the run before it. */
+/** The feed's row: the feed's first and last position, the server run that made the last change, where that run began, and the run before it. */
 export type FeedRow = { head: Wide; floor: Wide; run: string; run_from: Wide; run_before: string }
 
 /** The kinds of entries of the change feed. */

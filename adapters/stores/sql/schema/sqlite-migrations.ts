@@ -37,7 +37,7 @@ export const sqliteMigrations = ({ tablePrefix }: Names): readonly Migration[] =
     partialIndexes: true,
     suffix: (table) => (table.key[0]?.endsWith('_id') ? ' without rowid' : ''),
     primaryKey: (table) => {
-      // Written out, because the search table refers to it, and VACUUM may renumber hidden ones.
+      // Written out, because the search table refers to it, and VACUUM may renumber hidden row IDs.
       if (table.name === 'tokens') return { before: ['row_id integer primary key'], after: ['unique (id)'] }
       // An integer key is the row itself, without a separate index.
       return undefined

@@ -20,7 +20,7 @@ const parse = (cell: Cell): unknown => {
 
 const asIs = (value: unknown): Cell => value as Cell
 const number = (cell: Cell): unknown => wide(cell as Wide)
-// Any value but 1 stays as it is, and readers of the record refuse it.
+// Any value but 1 is returned unchanged, and readers of the record refuse it.
 const flag = (cell: Cell): unknown => (wide(cell as Wide) === 1 ? true : cell)
 const json = { write: (value: unknown): Cell => JSON.stringify(value), read: parse }
 

@@ -26,7 +26,7 @@ type End = number | null | undefined
 
 type After = { readonly what: 'made'; readonly record: Token; readonly oldEndsAt: End } | { readonly what: 'lost'; readonly record: Token }
 
-/** The dialog of one action and what follows it: a rotation ends by showing the new token. */
+/** The dialog of an action and its last step: a rotation ends by showing the new token. */
 export function Acts({ token, act, onClose, onChanged, onMade }: Props): JSX.Element {
   const [after, setAfter] = useState<After | undefined>()
   const [secret] = useState<Secret>({ text: '' })

@@ -19,7 +19,7 @@ export function useWho(): Who {
   return { me: useWorld().me.id, owners }
 }
 
-/** Returns the problem, with a sentence about what someone else did to the token if that is why it was refused. */
+/** Returns the problem. If the change was refused because of what someone else did to the token, adds a sentence about that. */
 export async function whyRefused(error: unknown, id: string, asked: Asked, who: Who): Promise<Problem> {
   const problem = Problem.of(error)
   if (problem.kind !== 'missing' && problem.code !== 'conflict') return problem

@@ -10,7 +10,7 @@ type Props = {
   readonly atLeast?: boolean
 }
 
-/** The number of calls in a day and in a month, or in as much of it as the server keeps. */
+/** The number of calls in a day and in a month, or in the part of the month for which the server keeps counts. */
 export function CallCounts({ day, all, atLeast }: Props): JSX.Element {
   const brief = useSpan(24)
   const long = useSpan(MONTH_HOURS)

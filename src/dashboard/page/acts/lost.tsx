@@ -21,7 +21,7 @@ type Props = {
   readonly onMade: (minted: Minted) => void
 }
 
-/** A token was created, but the response with the token was lost. The user can rotate it to get a new one. */
+/** A token was created, but the response with the token was lost. The user can rotate that token to get a new one. */
 export function Lost({ record, earlier, onClose, onMade }: Props): JSX.Element {
   const [make] = useState(() => makeOnce<Minted>())
   const { busy, problem, run } = useTask()

@@ -18,9 +18,9 @@ const MOST = 1000
 type Props = {
   /** Their current state; absent until loaded. */
   readonly tokens: readonly Token[] | undefined
-  /** How many there are, if that is known before they are loaded. */
+  /** The number of tokens, if that is known before they are loaded. */
   readonly count?: number
-  /** Whether there are more than these. */
+  /** Whether there are more tokens than these. */
   readonly more?: boolean | undefined
   readonly problem: Problem | undefined
 }
@@ -80,7 +80,7 @@ function Counted({
 
 const usedAt = ({ lastUsedAt }: Token): number => (lastUsedAt === undefined ? 0 : Date.parse(lastUsedAt))
 
-/** The number of recent calls of all of them. */
+/** The number of recent calls of all these tokens. */
 function Calls({ about, ids, more }: { readonly about: About; readonly ids: readonly string[]; readonly more: boolean }): JSX.Element {
   const span = useSpan(MONTH_HOURS)
   const { data, problem, loading } = useLoad(ids.join(), (signal) => loadCalls(ids, span, signal))

@@ -31,13 +31,13 @@ const COLUMNS: readonly (readonly [string, Cell])[] = [
 const FORMULA = /^[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r|%\uff1d\uff0b\uff0d\uff20]/
 
 /**
- * Where Windows separates lists with a semicolon, a spreadsheet begins a new cell after each one, and a new row after each line break, even within quotes that do
- * not begin its cell. Pasted text also begins a new cell after each tab.
+ * If the list separator of Windows is a semicolon, a spreadsheet begins a new cell after each semicolon and a new row after each line break, even within
+ * quotes, unless the quotes begin the cell. In pasted text, each tab also begins a new cell.
  */
 const BETWEEN = /([;"\s\u200b-\u200f\u2060\ufeff]+)([=+\-@|%\uff1d\uff0b\uff0d\uff20])?/g
 const BEGINS_CELL = /[;\t\r\n\v\f\u0085\u2028\u2029]/
 
-/** Events as CSV (RFC 4180), with current names beside the IDs. An apostrophe before text that looks like a formula keeps it text. */
+/** Events as CSV (RFC 4180), with current names beside the IDs. Text that looks like a formula gets an apostrophe in front, so that it remains text. */
 export function csvOf(events: readonly AuditEvent[], names: EventNames): string {
   const rows = events.map((event) => COLUMNS.map(([, cell]) => cellOf(typeof cell === 'string' ? event[cell] : cell(event, names))))
   return [COLUMNS.map(([name]) => cellOf(name)), ...rows].map((cells) => `${cells.join(',')}\r\n`).join('')

@@ -109,7 +109,7 @@ function OldOne({ id, place }: { readonly id: string; readonly place: Place }): 
   )
 }
 
-/** Revokes the old token before its overlap ends, after showing what still uses it. */
+/** Revokes the old token before its overlap ends, after showing its remaining uses. */
 function EndOld({ old, onDone }: { readonly old: Token; readonly onDone: () => void }): JSX.Element {
   const [asking, setAsking] = useState(false)
   return (

@@ -6,7 +6,7 @@ import type { Bar } from './series.js'
 
 const HEIGHT = 200
 const DAY_SECONDS = 86_400
-/** The distances between dates on the axis. By default, they may be half a day, and the same date would be shown twice. */
+/** The intervals between dates on the axis. The default intervals can be half a day, and the same date would be shown twice. */
 const WHOLE_DAYS = [1, 2, 3, 7, 14, 30].map((days) => days * DAY_SECONDS)
 
 /** Bars over time: allowed uses, with refused ones on top. A table provides the same data to screen readers. */

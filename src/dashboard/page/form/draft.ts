@@ -118,7 +118,7 @@ export function createBody(draft: Draft): object {
   }
 }
 
-/** Returns the request body of an edit. It contains only changed fields, so that nothing else is touched. */
+/** Returns the request body of an edit. It contains only changed fields, so that other fields stay unchanged. */
 export function changesOf(draft: Draft, before: Draft): { [field: string]: unknown } {
   const now: { [field: string]: unknown } = {
     name: draft.name.trim(),

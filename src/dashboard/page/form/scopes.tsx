@@ -16,7 +16,7 @@ type Props = {
   readonly onChange: (chosen: readonly string[]) => void
 }
 
-/** The catalogue as a grid of resources and actions, with a search and the groups as presets; only what may be granted can be chosen. */
+/** The catalogue as a grid of resources and actions, with a search and the groups as presets; only scopes that may be granted can be chosen. */
 export function ScopePicker({ scopes, me, chosen, kept, error, onChange }: Props): JSX.Element {
   const [search, setSearch] = useState('')
   const { presets, actions, rows, others } = gridOf(scopes, chosen, search.trim().toLowerCase())

@@ -2,7 +2,7 @@ import type { Me } from '../lib/types.js'
 import type { Place } from '../lib/url.js'
 import { type Draft, expiryDays, type Limits, mayLiveForever } from './draft.js'
 
-/** Returns whether a link filled in the form. A tenant alone comes from the list's filter. */
+/** Returns whether a link filled in the form. A tenant without other values comes from the list's filter. */
 export const isWished = ({ name, description, scopes, owner, expires }: Place): boolean =>
   [name, description, scopes, owner, expires].some(Boolean)
 

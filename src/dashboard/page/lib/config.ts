@@ -1,4 +1,4 @@
-/** Options of the host. They are kept in an attribute of the document, which contains nothing else. */
+/** Options of the host. The document contains them in an attribute, and no other data. */
 export type Config = {
   readonly title?: string
   readonly logo?: string

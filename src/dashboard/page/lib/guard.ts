@@ -6,7 +6,7 @@ const guards: { readonly ask: Ask; readonly over: boolean }[] = []
 
 /** Returns whether the current view is an overlay over another place. */
 export const isOver = (state: unknown = history.state): boolean => Object(state).over === true
-/** Actions that wait until nothing would be lost. */
+/** Actions that wait until they would lose no input. */
 const waiting = new Set<() => void>()
 let dialogs = 0
 
@@ -50,17 +50,17 @@ export type Left = 'place' | 'over'
 
 const lastOf = (left: Left) => guards.findLast(({ over }) => over || left === 'place')
 
-/** Returns whether anything would be lost by leaving. */
+/** Returns whether leaving would lose any input. */
 export const stays = (left: Left): boolean => lastOf(left) !== undefined
 
-/** Runs `act` once nothing would be lost and no dialog is open. Returns a function that cancels it. */
+/** Runs `act` once it would lose no input and no dialog is open. Returns a function that cancels it. */
 export function whenFree(act: () => void): () => void {
   waiting.add(act)
   goOn()
   return () => void waiting.delete(act)
 }
 
-/** Asks the user about everything that would be lost by leaving, and discards it if the user agrees. */
+/** Asks the user about all input that leaving would lose, and discards it if the user agrees. */
 export async function mayLeave(left: Left): Promise<boolean> {
   for (let last = lastOf(left); last !== undefined; last = lastOf(left)) {
     if (!(await last.ask())) return false

@@ -5,7 +5,7 @@ const ENTRY = /[^\S\n]*(?:("(?:[^"\\]|\\.)*")[^\S\n]*(?=[,\n]|$)|([^,\n]*))(?:[,
 export const readIds = (text: string): readonly string[] =>
   [...text.matchAll(ENTRY)].map(([, quoted, plain = '']) => (quoted === undefined ? plain.trim() : unquoted(quoted))).filter(Boolean)
 
-/** Writes IDs so that `readIds` returns the same ones. */
+/** Writes IDs so that `readIds` returns the same IDs. */
 export const textOfIds = (ids: readonly string[]): string =>
   ids.map((id) => (readIds(id).length === 1 && readIds(id)[0] === id ? id : JSON.stringify(id))).join(', ')
 

@@ -148,7 +148,7 @@ export async function findNames(
 }
 
 /**
- * Returns the suggestions for a field: the whole list if it is short, otherwise the matches of what is typed; and why there are none, if loading them failed.
+ * Returns the suggestions for a field: the whole list if it is short, otherwise the matches of the typed text; and the reason if loading them failed.
  */
 export function useChoices(kind: Kind, typed: string, tenantId = ''): Suggestions {
   const { [kind]: list, problem: before } = useNames()

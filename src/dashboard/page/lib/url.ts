@@ -38,7 +38,7 @@ function read(): Place {
   return Object.fromEntries(NAMES.flatMap((name) => (query.get(name) ? [[name, cutWhole(query.get(name) ?? '')]] : [])))
 }
 
-/** Removes from the URL what turned out to be a secret only after it was loaded. */
+/** Removes text from the URL that was recognized as a secret only after the page had loaded. */
 export function cutAddress(): void {
   const cut = cutIn(location.search)
   if (cut === location.search) return
@@ -46,7 +46,7 @@ export function cutAddress(): void {
   draw()
 }
 
-// Each parameter on its own, because some of their characters are escaped in the URL.
+// Checks each decoded parameter separately, because the URL escapes some characters of a token.
 function cutIn(search: string): string {
   const query = new URLSearchParams(search)
   const values = [...query].map(([name, value]) => [name, cutWhole(value)])
@@ -134,7 +134,7 @@ export function closeOver(below: Place): void {
   else go(below, 'replace')
 }
 
-// The browser has already moved when this event fires, so staying means going back.
+// The browser has already moved when this event fires, so to stay, the page must go back.
 addEventListener('popstate', (event) => {
   const to = numberIn(event.state, 'index')
   if (comingBack) {

@@ -71,7 +71,7 @@ export function StatusNote({ token }: { readonly token: Token }): JSX.Element | 
   )
 }
 
-/** The last use. If uses are no longer counted, an old one is not shown as if it were the last. */
+/** The last use. If uses are no longer counted, an old use is not shown as if it were the last. */
 export function LastUsedCell({ token: { lastUsedAt, lastUsedIp, importedFrom } }: { readonly token: Token }): JSX.Element {
   const { usageCounted } = useWorld()
   if (!usageCounted) {

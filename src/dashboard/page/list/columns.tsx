@@ -92,7 +92,7 @@ export function columnsHere(world: World, hasTenants: boolean): readonly Column[
   )
 }
 
-/** Returns the columns to show. Without tenants, the owners that their column would show have a column of their own. */
+/** Returns the columns to show. The column of tenants also shows owners, so without tenants, the column of owners replaces it. */
 export function columnsShown(all: readonly Column[], chosen: ReadonlySet<string>, tokens: readonly Token[]): readonly Column[] {
   const takesOver = !all.some(({ id }) => id === 'client') && chosen.has('client') && tokens.some(({ ownerId }) => ownerId !== undefined)
   return all.filter(({ id }) => chosen.has(id) || (takesOver && id === 'owner'))

@@ -36,7 +36,7 @@ function ClientFilter({ value, onChange }: { readonly value: string; readonly on
 type Props = {
   readonly place: Place
   readonly me: Me
-  /** Whether there are no column headings to sort by. */
+  /** Whether to show a sort menu. Set if the list has no column headings to sort by. */
   readonly sorts: boolean
   readonly hasTenants: boolean
 }

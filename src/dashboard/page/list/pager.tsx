@@ -6,7 +6,7 @@ import { type Rows, SIZES, sizeOf } from './query.js'
 
 type Props = { readonly place: Place; readonly rows: Rows }
 
-/** The current page, with links to the previous and the next. */
+/** The current page, with links to the previous and the next page. */
 export function Pager({ place, rows }: Props): JSX.Element {
   const { page, more, items } = rows
   const turn = (to: number): void => go(({ page: _, ...first }) => (to < 2 ? first : { ...first, page: String(to) }))

@@ -107,7 +107,7 @@ function sliceOf(all: readonly Token[], place: Place): Pick<Rows, 'items' | 'pag
   return { items: all.slice((page - 1) * size, page * size), page, more: page * size < all.length }
 }
 
-/** A token's hint, `acme_live_4kQ0…`, or the beginning of its ID. Fewer characters are more likely a name. */
+/** A token's hint, `acme_live_4kQ0…`, or the beginning of its ID. A shorter text is more likely a name. */
 const HINT = /^([0-9A-Za-z]{4,15})…?$/
 /** The maximum number of tokens found by the beginning of their ID. */
 const ALIKE = 20
@@ -129,7 +129,7 @@ const union = (first: readonly Token[], second: readonly Token[]): Token[] => [
   ...second.filter(({ id }) => !first.some((known) => known.id === id)),
 ]
 
-/** Returns the token with this ID, whatever the filters, and the tokens with this name. */
+/** Returns the token with this ID, regardless of the filters, and the tokens with this name. */
 async function oneOrNamed(place: Place, id: string, filters: Query, signal: AbortSignal): Promise<Rows> {
   const { name: _, ...others } = filters
   const [one, inside, named] = await Promise.all([

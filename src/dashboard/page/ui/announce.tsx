@@ -13,7 +13,7 @@ export function Announcer(): JSX.Element {
   show = (text) => setSaid(({ round }) => ({ text, round: round + 1 }))
   return (
     <div class="hidden" role="status" data-announcer>
-      {/* A new node each time, because an unchanged text, such as after loading the next page, would not be announced. */}
+      {/* A new node each time, because an unchanged text would not be announced, for example after loading the next page. */}
       <span key={said.round}>{said.text}</span>
     </div>
   )

@@ -15,12 +15,12 @@ type Removed = { readonly head: string; readonly tail: string; readonly at: numb
 const removed = new WeakMap<Field, Removed>()
 /** The rest of a secret after its ID. */
 const REST = /^[0-9A-Za-z]+/
-/** Characters that continue a secret that left nothing behind. */
+/** Characters that continue a secret that was removed completely. */
 const NEXT = /^[!#-+\--~]+$/
-/** How soon its next character is typed. What is typed later is something else, but a pasted piece is recognized at any time. */
+/** The maximum time until its next character is typed. A character typed later is not part of the secret, but a pasted piece is recognized at any time. */
 const SOON_MS = 1000
 
-/** Removes secrets from what was typed or pasted into a field, including in the field itself, and tells the user. */
+/** Removes secrets from text that was typed or pasted into a field, including in the field itself, and tells the user. */
 export function cutTyped(field: Field, cut: (text: string) => string = cutTokens): string {
   const typed = field.value
   const tail = typed.slice(field.selectionStart ?? typed.length)

@@ -64,7 +64,8 @@ export function Dialog({ title, size = 'small', role, onClose, cross = true, onS
       }}
       onCancel={(event) => event.preventDefault()}
       onClose={(event) => {
-        // Browsers force a dialog to close on the second attempt, and some on a gesture. It is reopened, because only the `onClose` prop closes it.
+        // Browsers force a dialog to close on the second attempt, and some on a gesture. The dialog is then reopened, because only the `onClose` prop
+        // closes it.
         const dialog = ref.current
         if (event.target !== dialog || !dialog?.isConnected || dialog.open) return
         dialog.showModal()

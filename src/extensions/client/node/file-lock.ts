@@ -90,7 +90,8 @@ async function isOwnedBy(path: string, owner: string): Promise<boolean> {
   return (await readOwner(path)) === owner
 }
 
-// Anyone who can write to the token's folder may have put something else in place of the lock. It has no owner, and is removed like the lock of a dead process.
+// Anyone who can write to the token's folder may have replaced the lock with something else. The replacement has no owner, and is removed like the lock of
+// a dead process.
 async function readOwner(path: string): Promise<string | undefined> {
   try {
     return await readText(path)

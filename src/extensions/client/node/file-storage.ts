@@ -30,9 +30,9 @@ export function createFileStorage(given: string, times: LockTimes = TIMES): Requ
         .writeFile(text)
         .then(() => file.sync())
         .finally(() => file.close())
-      // Checked at the last moment, because a process that took over the lock has written something newer.
+      // Checked at the last moment, because a process that took over the lock may have written something newer.
       if (!(await held.isHeld())) throw new Error('the file lock was lost')
-      // A person takes no lock. Whatever is written between this check and the next line is lost.
+      // A person who edits the file takes no lock. Text that is written between this check and the next line is lost.
       const found = await textIn(path)
       if (found && replaces?.includes(found) === false) throw new Error('the file was changed')
       await rename(draft, path)

@@ -10,7 +10,7 @@ const MOST_BYTES = 64 * 1024
 /**
  * Reads a small file.
  *
- * Anyone who can write to the token's folder may have put something else there. Opening a pipe would block a thread of the process until another process writes
+ * Anyone who can write to the token's folder may have replaced the file. Opening a pipe would block a thread of the process until another process writes
  * to it, and a device or a huge file could fill its memory.
  */
 export async function readText(path: string): Promise<string> {

@@ -31,7 +31,7 @@ async function readPages(
   throw new Error('the list never ends')
 }
 
-/** Forty tokens created at four instants, whose IDs sort differently by bytes than in a dictionary. */
+/** Forty tokens created at four instants, whose IDs sort differently by bytes than alphabetically. */
 function sameInstants(stage: Stage): StoredToken[] {
   return Array.from({ length: 40 }, (_, index) => {
     const made = token(stage.prefix, { createdAt: START + (index % 4), name: `Stable ${index}` })

@@ -21,7 +21,7 @@ const SAMPLES: { readonly [Kind in FieldKind]: unknown } = {
   flag: true,
 }
 
-/** Every token field. Fields whose values are hard to store are written out. */
+/** Every token field. Fields whose values are hard to store are listed explicitly. */
 const everyField: Partial<StoredToken> = {
   ...samples(),
   pepperId: 'p1aB2cD3',

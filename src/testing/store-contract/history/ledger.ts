@@ -51,7 +51,7 @@ async function refused(work: Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** Verifies a token, and checks the result against what was acknowledged before the call began and what had begun before it ended. */
+/** Verifies a token, and checks the result against the changes that were acknowledged before the call began and those that had begun before it ended. */
 export async function verify(tokens: Latchkey, known: Known): Promise<void> {
   const wasDead = known.dead
   const { ok } = await tokens.verify(known.token)
@@ -115,7 +115,7 @@ export async function revokeAll(ledger: Ledger, tokens: Latchkey): Promise<void>
   if (count > 0) ledger.told['tokens.revoked'] += 1
 }
 
-/** Checks what must hold once all clients are done. */
+/** Checks the final state once all clients are done. */
 export async function settle(ledger: Ledger): Promise<void> {
   const [tokens, other] = ledger.instances
   let revoked = 0

@@ -28,7 +28,7 @@ async function step(ledger: Ledger, client: number): Promise<void> {
 }
 
 /**
- * 64 clients of two instances create, verify, update, rotate and revoke at random, and check every answer against what was acknowledged.
+ * 64 clients of two instances create, verify, update, rotate and revoke at random, and check every answer against the acknowledged changes.
  *
  * The instances cache nothing, so that the store itself is tested.
  */
