@@ -17,7 +17,7 @@ export const freePort = (): Promise<number> =>
 
 /** A running program: its output so far, and how it ends. */
 export type Started = {
-  /** Waits until its output matches. Fails if the program ends first, or if this takes too long. */
+  /** Waits until the program's output matches. Fails if the program ends first, or if this takes too long. */
   says(pattern: RegExp): Promise<string>
   /** Waits for the program to end, and returns its exit code and all of its output. */
   ended(): Promise<{ readonly code: number | null; readonly output: string }>

@@ -39,7 +39,7 @@ export function forgeableStore(): { readonly store: TokenStore; forge(tables: Ta
   }
 }
 
-/** Reads a whole export, and passes each line through JSON, as for a file. */
+/** Reads a whole export. Each line is converted to JSON and back, as in a file. */
 export async function exported(entries: AsyncIterable<AuditEntry>): Promise<AuditEntry[]> {
   const read: AuditEntry[] = []
   for await (const entry of entries) read.push(JSON.parse(JSON.stringify(entry)))

@@ -33,7 +33,7 @@ describe.each(await everyKind())('sealing in a process that is killed on $kind',
         for (let at = 0; at < EVENTS; at += 100) await store.commit({ events: events.slice(at, at + 100) })
         const child = await start(SEALER, place, '')
         await new Promise((resolve) => child.stdout?.once('data', resolve))
-        // The process is killed in the first range, between two ranges, or inside a later one.
+        // The process is killed in the first range, between two ranges, or inside a later range.
         await kill(child)
       }
       const head = (await tokens.system.sealAudit()) as AuditHead

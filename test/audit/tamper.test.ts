@@ -66,7 +66,7 @@ function hashOf(seal: FullSeal): string {
   return nextSeal(seal, { prefix: seal.prefix, at: 0, leaves: [] }).previous
 }
 
-/** The whole chain, rebuilt over other events, as anyone with this code could do. */
+/** The whole chain, rebuilt over other events, as anyone with this code could rebuild it. */
 function forgeChain(events: readonly ListedEvent[], sizes: readonly number[]): Tables {
   const seals: FullSeal[] = []
   let from = 0

@@ -9,7 +9,7 @@ export type FloorRecord = { readonly digest: string; readonly revokedAt?: number
 
 /**
  * The least that a correct verification can do: parse by character codes, compute one hash, check the checksum, look up a Map, compare in
- * constant time, and check the status. It has no result object, scopes, usage, cache bound or freshness, so nobody could ship it.
+ * constant time, and check the status. It has no result object, scopes, usage, cache bound or freshness, so it could not be shipped.
  */
 export function floorVerify(
   records: ReadonlyMap<string, FloorRecord>,

@@ -26,7 +26,9 @@ const SETS = [
   ['latchkey and latchkey/express', ['index', 'express']],
   ['latchkey, latchkey/hono and latchkey/stores/postgres', ['index', 'hono', 'postgres']],
 ] as const
-/** The cost that no code of ours can avoid: Node's own work for an empty module, and for the platform modules that a verification needs. */
+/**
+ * The cost that no code in latchkey can avoid: Node's own work for an empty module, and for the platform modules that a verification needs.
+ */
 const FLOOR = [
   ['an empty module', ''],
   ['`node:crypto`, and one hash', "process.getBuiltinModule('node:crypto').hash?.('sha256', '', 'hex')"],

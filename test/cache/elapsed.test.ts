@@ -51,7 +51,7 @@ it('never reduces the elapsed time if the wall clock is set back or returns an i
 
 const SCOPES: 'a:read'[] = ['a:read']
 
-/** Two nodes of one store without a wake-up channel, and a way to warm the cache of the first. */
+/** Two nodes of one store without a wake-up channel, and a function that warms the cache of the first node. */
 const cluster = (owner?: () => { scopes: string[] } | null) => {
   const { subscribe: _, ...store }: TokenStore = memoryStore()
   const find = vi.spyOn(store, 'find')

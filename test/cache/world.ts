@@ -127,7 +127,7 @@ function createLog() {
         entry.ok = act.verb !== 'verify' || (answer as Verification).ok
         if (act.verb === 'verify') entry.writes = mayWrite(answer as Verification)
       } catch {
-        // The change conflicts with an earlier one.
+        // The change conflicts with an earlier change.
       }
       clock += 1
       entry.ended = clock

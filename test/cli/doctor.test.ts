@@ -25,7 +25,7 @@ type Check = { readonly name: string; readonly ok?: boolean; readonly detail: st
 
 type Examined = { readonly code: number | null; readonly file: string; readonly stdout: string; check(name: string): Check | undefined }
 
-/** Runs doctor over a store. */
+/** Runs doctor on a store. */
 async function examine(name: string, store: string, more = ''): Promise<Examined> {
   const kind = name.split('-')[0]
   const packages = ['pg', 'mysql2'].map((each) =>

@@ -193,7 +193,7 @@ export async function frozen(cluster: Cluster, trials: number, forMs: number): P
   return { ...found, notes: [`stopped for ${(forMs / 1000).toFixed(1)} s each time`] }
 }
 
-/** A node's clock is stepped forward and back. No valid token is refused because of it, and none is accepted longer. */
+/** A node's clock is stepped forward and back. Because of this, no valid token is refused and no revoked token is accepted longer. */
 export async function steppedClock(cluster: Cluster, trials: number): Promise<Finding> {
   const { chief, others, maxStalenessMs } = cluster
   const node = others[0] ?? chief

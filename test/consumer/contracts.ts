@@ -44,7 +44,7 @@ storeContract(runner, {
     return { store, reopen: () => store }
   },
 })
-// With the driver that the runtime finds automatically.
+// Uses the driver that the runtime finds automatically.
 storeContract(runner, {
   name: 'SQLite',
   operations: 200,

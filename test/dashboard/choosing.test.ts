@@ -174,7 +174,7 @@ describe.skipIf(skip !== undefined)(`an application without tenants ${skip ?? ''
       await page.getByRole('link', { name: 'ERP' }).click()
       await page.getByRole('heading', { name: 'ERP' }).waitFor()
       expect(await page.locator('dl.facts').textContent()).not.toMatch(/tenant/i)
-      // The first token of a tenant makes it known.
+      // The first token of a tenant makes the tenant known.
       await world.tokens.system.create({ name: 'Kiosk', tenantId: 'acme', scopes: ['orders:read'] })
       await page.goto(world.url)
       await page.getByRole('cell', { name: 'All tenants' }).first().waitFor()

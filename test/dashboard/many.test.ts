@@ -52,7 +52,7 @@ describe.skipIf(skip !== undefined)(`the page with a hundred thousand tokens ${s
     const timed = async (page: Page, what: string, step: () => Promise<unknown>, name: string): Promise<void> => {
       const from = performance.now()
       await step()
-      // An interval, because animation frames come late while nothing moves.
+      // Uses an interval, because animation frames come late while nothing moves.
       await page.waitForFunction((text) => document.querySelector('a.token-name')?.textContent === text, name, { polling: 10 })
       shown.push(`${what} ${Math.round(performance.now() - from)} ms`)
     }

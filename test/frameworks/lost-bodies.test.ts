@@ -20,7 +20,7 @@ const PATH = '/admin/tokens'
 const ada: Actor = { id: 'ada', tenants: ['acme'], manages: 'all' }
 const actor = () => ada
 
-/** Reads the body to its end and keeps nothing of it. */
+/** Reads the body to its end and discards it. */
 const reads: RequestHandler = (req, _res, next) => void req.resume().on('end', () => next())
 /** Reads the body to its end and replaces it with another body. */
 const leaves =

@@ -49,7 +49,7 @@ it('links of packed pages lead to packed files, unless the page says which files
   expect(packedPages).toContain('README.md')
   const outside = packedPages.flatMap((page) => {
     const saysSo = proseOf(page).includes('are in the repository, not in the package')
-    // Pictures would add a quarter to the package's size. Without them, readers see their descriptions.
+    // Images would add a quarter to the package's size. Without them, readers see their descriptions.
     return linksIn(proseOf(page).replaceAll(/!\[[^\]]*\]\([^)]*\)/g, ''))
       .filter((link) => {
         const target = posix.join(posix.dirname(page), link.split('#')[0] ?? '').replace(/\/$/, '')

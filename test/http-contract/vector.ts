@@ -19,7 +19,7 @@ export type VectorGroup = {
   readonly vectors: readonly Vector[]
 }
 
-/** Writes a request on a connection that closes after it. Header lines are sent unchanged. */
+/** Writes a request on a connection that closes afterward. Header lines are sent unchanged. */
 export function request(line: string, ...headers: readonly string[]): string {
   return `${line} HTTP/1.1\r\n${['Host: contract.test', 'Connection: close', ...headers].join('\r\n')}\r\n\r\n`
 }

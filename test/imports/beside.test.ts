@@ -9,7 +9,7 @@ const shape = { prefix: 'sk_', length: 35 }
 const hashed = sha256Tokens({ ...shape, name: 'hashed' })
 const map = () => ({ name: 'Old', scopes: ['stock:read' as const], tenantId: 'acme' })
 
-/** The same secret in a fast format and in a slow one, whose comparisons are counted. */
+/** The same secret in a fast format and in a slow format, whose comparisons are counted. */
 async function imported(compare: () => boolean = () => true) {
   let compared = 0
   const verify = (): boolean => {

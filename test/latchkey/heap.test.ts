@@ -14,7 +14,7 @@ function stranger(): string {
   return body + checksum(defaultEngine.sha256(body))
 }
 
-/** Reverses a string, so that this test itself does not hold the text it looks for. */
+/** Reverses a string, so this test itself does not hold the text that it looks for. */
 function backwards(text: string): string[] {
   return [...text].reverse()
 }

@@ -54,7 +54,7 @@ describe('a successor whose token never arrived', () => {
     for (let times = 0; times < 4; times += 1) {
       const found = await rotate({ lostId: last })
       expect(found.status).toBe(201)
-      // A request that names the first successor gets the record of the last one.
+      // A request that names the first successor gets the record of the last successor.
       const told = await rotate({ lostId: lost.record.id })
       expect([told.status, told.body.record.id]).toEqual([200, found.body.record.id])
       last = found.body.record.id

@@ -175,7 +175,7 @@ it.each([
       const line = await after.system.rotate(reused)
       await after.verify(ended[6]?.token ?? '')
       await expect.poll(async () => (await after.system.get(line.record.id))?.status).toBe('revoked')
-      // It does not end the token that was given to another owner.
+      // This reuse does not end the token that was given to another owner.
       await after.verify(given.token)
       await expect.poll(async () => (await after.system.get(left.record.id))?.status).toBe('revoked')
       const born = await after.system.create({ name: 'created since', scopes: ['inventory:read'] })
@@ -196,7 +196,7 @@ it.each([
       for (const { token, record } of [...kept, rotatedBefore, successor, heir])
         expect(await restored.verify(token), record.name).toMatchObject({ ok: true })
       expect(await restored.verify(asleep.token)).toMatchObject({ ok: false, code: 'token_inactive' })
-      // Its overlap continues and ends at the planned time.
+      // The overlap of this token continues and ends at the planned time.
       const end = (await restored.system.get(overlapping.record.id))?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY
       expect(end).toBeLessThanOrEqual(next.record.createdAt.getTime() + 3_600_000)
       expect([...lost].sort()).toEqual(expect.arrayContaining([born.record.id, next.record.id]))

@@ -8,7 +8,7 @@ type Life = {
   /** When an end was first acknowledged. */
   endedAt?: number
   lastAccepted: number
-  /** No node verifies the token anymore. */
+  /** Whether nodes no longer verify the token. */
   forgotten: boolean
 }
 

@@ -58,7 +58,7 @@ try {
   const latest = history.latestMs.toFixed(0)
   console.log(`ended tokens: accepted for at most ${latest} ms after the end was acknowledged; the bound is ${maxStaleness * 1000} ms`)
   console.log(`audit: ${events} events compared with the tokens and the acknowledged changes, ${problems.length} differences`)
-  // Calls that were in flight when the primary ended have another two seconds, their deadline.
+  // Calls that were in flight when the primary ended have another two seconds, which is their deadline.
   const unavailableMs = history.longestOutageMs(
     'node 0',
     pair.failovers.map(([from, to]) => [from, to + 2000]),

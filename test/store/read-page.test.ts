@@ -55,7 +55,7 @@ it('a page read fetches few rows at first, more while the rows are small, and on
   expect(even.sizes.length).toBeLessThan(15)
   const heavy = await readsOf(Array<string>(3_000).fill(large))
   expect(heavy.sizes.reduce((sum, rows) => sum + rows, 0)).toBeLessThan(25)
-  // Large rows that follow small ones are not read by the thousand either.
+  // Large rows that follow small rows are not read by the thousand either.
   const hidden = await readsOf([...Array<string>(200).fill(small), ...Array<string>(3_000).fill(large)])
   expect(Math.max(...hidden.sizes)).toBeLessThanOrEqual(100)
 })

@@ -29,7 +29,7 @@ const run = async (
   return { code: code ?? signal, said: said + errors }
 }
 
-/** Runs a script against a server that goes away before the script ends and does not come back. */
+/** Runs a script against a server that stops before the script ends and does not come back. */
 const runAway = async (kind: string, url: string, port: number, name: string, last = 'linger', how: 'die' | 'forget' = 'die') => {
   const proxy = await proxyBefore(url, port)
   try {

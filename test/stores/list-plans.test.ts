@@ -38,7 +38,7 @@ it.each([
   const found = plans.slice(plans.findIndex((detail) => /CO-ROUTINE found/.test(detail)))
   expect(found.some((detail) => detail.includes(index))).toBe(true)
   expect(found.filter((detail) => /tokens_newest|tokens_state|tokens_tenant/.test(detail))).toEqual([])
-  // One sort finds the page, and one puts its whole rows in order.
+  // One sort finds the page, and the other puts its whole rows in order.
   expect(found.filter((detail) => /TEMP B-TREE/.test(detail))).toHaveLength(2)
 })
 

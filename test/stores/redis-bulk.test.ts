@@ -80,7 +80,7 @@ describe.skipIf(redis.skip)(`bulk revocation in Redis ${redis.skip ?? ''}`, () =
     const live = await halted.list({ prefix: 'acme', statuses: ['active'], tenantIds: ['ended'], now: 0, limit: 10 })
     expect(live).toEqual([])
 
-    // The next reader applies it to the tokens.
+    // The next reader applies the revocation to the tokens.
     const healthy = redisStore({ client: admin, keyPrefix })
     await healthy.find([ended[0]?.id ?? ''])
     await expect.poll(() => admin.exists(`${keyPrefix}job`)).toBe(0)

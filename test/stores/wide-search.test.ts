@@ -130,7 +130,7 @@ for (const [kind, { skip, open }] of Object.entries(places)) {
     for (const more of narrowed) expect(await found(tokens, { name: 'ne', ...more })).toEqual([record.id])
     // Exactly as many names as are read.
     expect(await found(tokens, { name: 'ne', tenantId: 'large' })).toEqual([])
-    // The tokens of a colleague in the same tenant do not count for someone who manages only their own.
+    // The tokens of a colleague in the same tenant do not count for an actor who manages only their own tokens.
     const member = tokens.as({ id: 'member', tenants: ['large'], manages: 'own', scopes: ['stock:read'] })
     const own = await member.create({ name: 'Needle 2', scopes: ['stock:read'], tenantId: 'large' })
     expect((await member.list({ name: 'ne' })).items.map(({ id }) => id)).toEqual([own.record.id])

@@ -95,7 +95,7 @@ export async function replaceFiles(folder: string, extension: string, files: rea
   }
 }
 
-/** Where the ES modules are built that become CommonJS. */
+/** The folder of the ES modules that are converted to CommonJS. */
 export const BEFORE_COMMONJS = 'node_modules/.cache/latchkey-commonjs'
 
 // Part of `npm run build`.

@@ -218,7 +218,7 @@ describe('a cursor', () => {
   })
 })
 
-// The good input includes `expiresIn`, to give the token an expiry. It is left out if the tested input has its own expiry.
+// The good input includes `expiresIn`, to give the token an expiry. `expiresIn` is left out if the tested input has its own expiry.
 function without(input: unknown): { expiresIn?: undefined } {
   return 'expiresAt' in Object(input) && !('expiresIn' in Object(input)) ? { expiresIn: undefined } : {}
 }

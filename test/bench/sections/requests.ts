@@ -85,7 +85,7 @@ function cost(cannon: Cannon, server: string, given: readonly string[], amount: 
   })
 }
 
-/** The same, divided by a CPU profile, which itself takes some time. */
+/** The CPU time of one request, split by a CPU profile. Profiling itself takes some time. */
 function divide(cannon: Cannon, server: string, given: readonly string[], amount: number): Promise<Parts> {
   return withServer(cannon, server, given, async (child, load) => {
     await load(amount)

@@ -27,7 +27,7 @@ const ENTRIES = {
   redis: 'adapters/stores/redis.ts',
 } as const
 
-/** Builds the sources of a folder into another. */
+/** Builds the sources of a folder into another folder. */
 export async function buildStart(folder: string, sources: string = ROOT): Promise<Built> {
   const { metafile } = await build({
     entryPoints: entriesIn(sources),

@@ -3,7 +3,7 @@ import { idOf } from './fill.js'
 import { pages } from './queries.js'
 import type { Subject } from './subjects.js'
 
-/** The ID of an existing token, in an order that no cache predicts. */
+/** The ID of an existing token, in an order that no cache can predict. */
 const someId = (turn: number, total: number): string => idOf((turn * 7_919) % total)
 
 const timed = async (work: () => Promise<unknown>): Promise<number> => {

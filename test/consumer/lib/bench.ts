@@ -28,10 +28,10 @@ export type Bench = {
   counts(): { readonly passed: number; readonly failed: number }
 }
 
-/** One kind of consumer. Each check is named after what works. */
+/** One kind of consumer. The name of each check says what works. */
 export type Suite = {
   readonly name: string
-  /** Whether `.ci/run` runs it. Otherwise only `npm run test:matrix` does. */
+  /** Whether `.ci/run` runs this kind of consumer. Otherwise only `npm run test:matrix` does. */
   readonly sample: boolean
   run(bench: Bench): Promise<void>
 }

@@ -13,7 +13,10 @@ export const RESOLUTIONS = {
 /** The name of a module resolution setting. */
 export type Resolution = keyof typeof RESOLUTIONS
 
-/** Returns the errors of a compilation. Other packages' declarations are checked too, but only errors in ours and our users' code count. */
+/**
+ * Returns the errors of a compilation. Other packages' declarations are checked too, but only errors in latchkey's declarations and in
+ * users' code count.
+ */
 export async function compile(
   folder: string,
   resolution: Resolution,

@@ -1,4 +1,4 @@
-// Modules that the pages import and the repository does not install, or not with types.
+// Modules that the pages import but the repository does not install, or installs without types.
 
 declare module 'bcryptjs' {
   export function compare(text: string, hash: string): Promise<boolean>

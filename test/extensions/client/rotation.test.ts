@@ -78,7 +78,7 @@ it('the client rotates an expiring token after two thirds of its lifetime and re
     if (store.token !== before) rotatedOn.push(day)
     world.advance(DAY)
   }
-  // Each successor has only the remaining lifetime, so rotations get closer together but do not become a storm.
+  // Each successor has only the remaining lifetime, so rotations get closer together, but only a few of them happen.
   expect(rotatedOn).toEqual([60, 80, 87, 89])
   expect(errors.map(({ code }) => code)).toEqual(['token_ending', 'token_ending', 'token_ending', 'token_ending'])
   expect(errors[0]?.message).toMatch(/expires at \d{4}-.*create a new token/)

@@ -104,7 +104,7 @@ export async function makeWorld(): Promise<World> {
   }
 }
 
-/** A storage like those that hosts write, which records what was saved. */
+/** Storage as hosts write it. It records what was saved. */
 export type Shelf = {
   readonly saves: readonly ClientState[]
   readonly kept: ClientState | undefined

@@ -32,5 +32,5 @@ export const createSender = (identifier: string = 'key-1'): Sender => {
   }
 }
 
-/** The signature that a sender makes: ECDSA over SHA-256, as DER in base64. */
+/** The signature that a sender creates: ECDSA over SHA-256, as DER in base64. */
 export const signatureOf = (key: KeyObject, text: string): string => sign('sha256', Buffer.from(text), key).toString('base64')

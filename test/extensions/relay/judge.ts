@@ -18,7 +18,10 @@ export function readerOf(nodes: readonly Node[]): Node {
   return reader
 }
 
-/** Makes a change and checks that each node trusts its cache no longer than the bound unless it has learned of the change. Returns the delay until the last node learned of it. */
+/**
+ * Makes a change and checks that each node trusts its cache no longer than the bound unless it has learned of the change. Returns the delay
+ * until the last node learned of the change.
+ */
 export async function changeAndJudge({ time, memory }: World, nodes: readonly Node[]): Promise<number> {
   const before = nodes.map(({ heard }) => heard.length)
   await memory.commit({ ownersChanged: [{ ownerId: 'o' }], events: [] })

@@ -48,7 +48,7 @@ async function nameServer(names: Readonly<Record<string, readonly string[]>>): P
 const ask = (resolve: Resolve, name: string) =>
   new Promise((answer) => resolve(name, (error, found) => answer(error === null ? found.map(({ address }) => address) : error)))
 
-/** A platform that knows no name, and which names it was asked about. */
+/** A platform that knows no names, and the names that it was asked about. */
 function platform() {
   const asked: string[] = []
   const resolve: Resolve = (name, answer) => {

@@ -155,7 +155,7 @@ export const foreignVectors: readonly Vector[] = [
     request: get('/api/stock', `Authorization: Bearer ${key}`),
     expect: undecided,
   })),
-  // The foreign callback admits everything that begins like one of our tokens, so it must never be called for these.
+  // The foreign callback admits everything that begins like a latchkey token, so it must never be called for these.
   ...forgeryNames
     .filter((name) => !['without-prefix', 'dashed-prefix', 'id-only', 'reversed'].includes(name))
     .map((name) => ({

@@ -68,7 +68,7 @@ if (kind === 'redis where only node-redis is installed') {
   await tokens.system.revoke(record.id, { reason: 'over' })
   const after = await tokens.verify(token ?? '')
   console.log(JSON.stringify({ before: before.ok, after: after.ok }))
-  // The parent process takes the server away now.
+  // The parent process stops the server now.
   if (last.startsWith('linger')) await sleep(1_000)
   await setup.end?.()
   if (last.endsWith('close')) {

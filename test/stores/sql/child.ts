@@ -1,7 +1,7 @@
 import { sqliteStore } from '../../../adapters/stores/sqlite.js'
 import { event, token } from './samples.js'
 
-// One of several processes that share a file. It sets the file up, then writes tokens, each in its own commit.
+// One of several processes that share a file. It sets up the file, then writes tokens, each in its own commit.
 const [, , path = '', name = '', count = '0'] = process.argv
 const store = sqliteStore({ path, busyTimeout: 20 })
 await store.migrate?.()

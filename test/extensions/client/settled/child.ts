@@ -1,6 +1,6 @@
 import { createClient } from 'latchkey/client'
 
-// A job with nothing left to do but to wait for a token whose first save fails.
+// A job with nothing left to do but wait for a token whose first save fails.
 const tokenOf = (id: string): string => `acme_live_${id}_${'x'.repeat(49)}`
 const [old, next] = ['0'.repeat(16), '1'.repeat(16)]
 const said: string[] = []
