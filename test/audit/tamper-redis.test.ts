@@ -100,7 +100,7 @@ const ACTS: { readonly [name: string]: Act } = {
   ),
 }
 
-it('detects every change to the keys of an audit log on Redis', { timeout: 120_000 }, async ({ skip }) => {
+it('verification detects every change to the keys of an audit log on Redis', { timeout: 120_000 }, async ({ skip }) => {
   const { url, skip: why } = await service('redis')
   if (url === undefined) return skip(why)
   const root = newKeyPrefix()

@@ -142,7 +142,7 @@ async function proveFound(place: Place, numRuns: number): Promise<void> {
 
 // With a byte appended, a searched column no longer matches, but some drivers still read the old value.
 describe('text that continues after a NUL', () => {
-  it('detects text after a NUL in every column on SQLite', { timeout: 120_000 }, async () => {
+  it('verification detects text after a NUL in every column on SQLite', { timeout: 120_000 }, async () => {
     const { store, run } = await sqlite()
     const { isFound, isHonest } = await prunedAndErased(store)
     const texts = COLUMNS.filter((column) => !NUMBERS.has(column))
@@ -156,7 +156,7 @@ describe('text that continues after a NUL', () => {
     }
   })
 
-  it('detects text after a NUL or a trailing space in searched columns on MySQL', { timeout: 120_000 }, async ({ skip }) => {
+  it('verification detects text after a NUL or a trailing space in searched columns on MySQL', { timeout: 120_000 }, async ({ skip }) => {
     const place = await mysql()
     if (place === undefined) return skip()
     const { run } = place
@@ -175,17 +175,21 @@ describe('text that continues after a NUL', () => {
 })
 
 describe('changes to audit log tables with removed and erased parts', () => {
-  it('detects every change to audit log tables with removed and erased parts on SQLite', { timeout: 120_000 }, async () =>
+  it('verification detects every change to audit log tables with removed and erased parts on SQLite', { timeout: 120_000 }, async () =>
     proveFound(await sqlite(), 120),
   )
 
-  it('detects every change to audit log tables with removed and erased parts on Postgres', { timeout: 120_000 }, async ({ skip }) => {
+  it('verification detects every change to audit log tables with removed and erased parts on Postgres', { timeout: 120_000 }, async ({
+    skip,
+  }) => {
     const place = await postgres()
     if (place === undefined) return skip()
     await proveFound(place, 25)
   })
 
-  it('detects every change to audit log tables with removed and erased parts on MySQL', { timeout: 120_000 }, async ({ skip }) => {
+  it('verification detects every change to audit log tables with removed and erased parts on MySQL', { timeout: 120_000 }, async ({
+    skip,
+  }) => {
     const place = await mysql()
     if (place === undefined) return skip()
     await proveFound(place, 25)

@@ -79,7 +79,7 @@ function forgeChain(events: readonly ListedEvent[], sizes: readonly number[]): T
 }
 
 describe('changes to a sealed audit log', () => {
-  it('detects a changed or missing field of any event', async () => {
+  it('verification detects a changed or missing field of any event', async () => {
     const changes = indexes.chain((index) => {
       const fields = Object.entries(honest.events[index] as object).filter(([field]) => field !== 'seq')
       return fc.constantFrom(...fields).chain(([field, value]) => replaced(value).map((made) => ({ index, field, made })))
@@ -99,7 +99,7 @@ describe('changes to a sealed audit log', () => {
     )
   })
 
-  it('detects an added field that no event had', async () => {
+  it('verification detects an added field that no event had', async () => {
     const missing = ['tenantId', 'ip', 'code', 'count', 'bulkId', 'erased', 'details', 'before', 'note']
     await fc.assert(
       fc.asyncProperty(indexes, fc.constantFrom(...missing), async (index, field) => {
@@ -115,7 +115,7 @@ describe('changes to a sealed audit log', () => {
     )
   })
 
-  it('detects an exported event that is marked as damaged, whatever it contains', async () => {
+  it('verification detects an exported event that is marked as damaged, whatever it contains', async () => {
     for (const damaged of [[], ['after'], [5], 5, {}, null]) {
       const lines = structuredClone(entries) as { event?: Record<string, unknown> }[]
       const events: Record<string, unknown>[] = lines.flatMap(({ event }) => (event === undefined ? [] : [event]))
@@ -125,7 +125,7 @@ describe('changes to a sealed audit log', () => {
     }
   })
 
-  it('detects each removed event by its position', async () => {
+  it('verification detects each removed event by its position', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(indexes, { minLength: 1, maxLength: 10 }), async (gone) => {
         const tables = copy()
@@ -139,7 +139,7 @@ describe('changes to a sealed audit log', () => {
     )
   })
 
-  it('detects an inserted event, between two positions or at the position of another event', async () => {
+  it('verification detects an inserted event, between two positions or at the position of another event', async () => {
     const places = honest.events.map(({ seq }) => seq)
     await fc.assert(
       fc.asyncProperty(indexes, async (index) => {
@@ -170,7 +170,7 @@ describe('changes to a sealed audit log', () => {
     )
   })
 
-  it('detects an event that was inserted before a seal of an export instead of after the last seal', async () => {
+  it('verification detects an event that was inserted before a seal of an export instead of after the last seal', async () => {
     const spread = spreadOut(honest)
     forgeable.forge(spread)
     const kept = (await tokens.system.verifyAudit()).head as AuditHead
@@ -188,7 +188,7 @@ describe('changes to a sealed audit log', () => {
     expect(await verifyAuditExport([...lines, { event: last }], { head: kept })).toMatchObject({ ok: true, behind: 1 })
   })
 
-  it('detects two events that were swapped', async () => {
+  it('verification detects two events that were swapped', async () => {
     await fc.assert(
       fc.asyncProperty(indexes, indexes, async (first, second) => {
         fc.pre(first !== second)
@@ -209,7 +209,7 @@ describe('changes to a sealed audit log', () => {
     for (const report of await verifyBoth(tables)) expect(kindsOf(report)).toEqual(['reordered'])
   })
 
-  it('detects lines of an export that were swapped, duplicated or truncated', async () => {
+  it('verification detects lines of an export that were swapped, duplicated or truncated', async () => {
     const at = fc.nat({ max: entries.length - 1 })
     await fc.assert(
       fc.asyncProperty(at, at, fc.constantFrom('swap', 'double', 'cut', 'drop'), async (first, second, act) => {
@@ -225,7 +225,7 @@ describe('changes to a sealed audit log', () => {
     )
   })
 
-  it('detects a database that was replaced by an older copy or whose end was cut off', async () => {
+  it('verification detects a database that was replaced by an older copy or whose end was cut off', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat({ max: 4 }), fc.boolean(), async (kept, withEvents) => {
         const tables = copy()
@@ -241,7 +241,7 @@ describe('changes to a sealed audit log', () => {
     )
   })
 
-  it('detects a changed field of a seal, and text in place of a seal', async () => {
+  it('verification detects a changed field of a seal, and text in place of a seal', async () => {
     const bodies = fc.nat({ max: 4 }).chain((index) => {
       const seal = openSeal(honest.seals[index] as never) as FullSeal
       const changed = fc
@@ -259,7 +259,7 @@ describe('changes to a sealed audit log', () => {
     )
   })
 
-  it('detects a whole chain that was rebuilt over changed events', async () => {
+  it('verification detects a whole chain that was rebuilt over changed events', async () => {
     const sizes = honest.seals.map((seal) => openSeal(seal)?.count ?? 0)
     // The same code builds the same chain from the same events, except for the instants.
     expect(forgeChain(honest.events, sizes).seals.length).toBe(5)
@@ -279,7 +279,7 @@ describe('changes to a sealed audit log', () => {
     )
   })
 
-  it('detects missing, duplicated and reordered seals', async () => {
+  it('verification detects missing, duplicated and reordered seals', async () => {
     await fc.assert(
       fc.asyncProperty(fc.shuffledSubarray(honest.seals, { minLength: 1 }), async (seals) => {
         fc.pre(JSON.stringify(seals) !== JSON.stringify(honest.seals))
@@ -290,7 +290,7 @@ describe('changes to a sealed audit log', () => {
     )
   })
 
-  it('detects a removal that is recorded only in a seal after the kept head', async () => {
+  it('verification detects a removal that is recorded only in a seal after the kept head', async () => {
     const tables = copy()
     const last = openSeal(tables.seals.at(-1) as never) as FullSeal
     const through = tables.events[3]?.seq ?? 0
@@ -301,7 +301,7 @@ describe('changes to a sealed audit log', () => {
     }
   })
 
-  it('detects leaves that were renumbered as if retention had removed some', async () => {
+  it('verification detects leaves that were renumbered as if retention had removed some', async () => {
     const tables = copy()
     const seal = openSeal(tables.seals[0] as never) as FullSeal
     const leaves = seal.leaves.map(([seq, digest], index) => [index === 1 ? seq - 0.5 : seq, digest] as const)

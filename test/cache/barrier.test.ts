@@ -145,7 +145,7 @@ describe('revoke with waitForNodes', () => {
     await Promise.all(revoked)
   })
 
-  it('reads the staleness bound of a node from the node ID in its lease, and caps the bound', async () => {
+  it('waitForNodes reads the staleness bound of a node from the node ID in its lease, and caps the bound', async () => {
     const shared = memoryStore()
     const there = instance({ store: shared, cache: 'available' })
     await warm(there, (await mint(there)).token)
@@ -155,7 +155,7 @@ describe('revoke with waitForNodes', () => {
     for (const nodeId of ['node', 'node-', 'node-1e9', 'node-12345678', '12']) expect(boundOfNode(nodeId)).toBeUndefined()
   })
 
-  it('adds serveStaleFor to the bound for which waitForNodes waits', async () => {
+  it('waitForNodes adds serveStaleFor to the staleness bound', async () => {
     const shared = memoryStore()
     const cut = faultyStore(shared)
     const cache = { maxStaleness: 0.1, serveStaleFor: 0.5 }

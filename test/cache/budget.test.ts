@@ -46,7 +46,7 @@ it('an overdrawn budget is not forgotten when many other keys are charged once',
   expect(budget.spent('victim')).toBe(true)
 })
 
-it('forgets refilled buckets when there are too many keys', () => {
+it('budgets that are full again are forgotten when there are too many keys', () => {
   let now = 0
   const budget = new Budget({ burst: 2, perSecond: 1 }, () => now)
   for (let key = 0; key < 10_000; key += 1) budget.spend(`old ${key}`)

@@ -60,7 +60,7 @@ describe('request signals', () => {
     expect(signals.size).toBe(0)
   })
 
-  it('stops watching a token when all of its requests are over', () => {
+  it('the cache stops watching a token when all of its requests are over', () => {
     const { signals, entry } = watching()
     for (let made = 0; made < 1000; made += 1) {
       const { signal, detach } = signals.open(entry())
@@ -71,7 +71,7 @@ describe('request signals', () => {
     expect(signals.size).toBe(0)
   })
 
-  it('watches a token again for the next request', async () => {
+  it('the cache watches a token again for its next request', async () => {
     const { signals, entry, revoke } = watching()
     const one = entry()
     signals.open(one).detach()

@@ -15,7 +15,7 @@ const ENDINGS: { readonly [verb: string]: readonly [(tokens: Latchkey<Scope>, id
 describe('the signal of a principal', () => {
   for (const [verb, [end, code]] of Object.entries(ENDINGS)) {
     for (const where of ['here', 'on another node'] as const) {
-      it(`fires the signal after ${verb} ${where}`, async () => {
+      it(`fires a principal's signal after ${verb} ${where}`, async () => {
         const store = memoryStore()
         const tokens = instance({ store, cache: { maxStaleness: 30 } })
         const { token, record } = await mint(tokens)
@@ -50,7 +50,7 @@ describe('the signal of a principal', () => {
     },
   )
 
-  it('fires the signal when the token ends on another node, even without a cache', async () => {
+  it("fires a principal's signal when the token ends on another node, even without a cache", async () => {
     const store = memoryStore()
     const tokens = instance({ store, cache: false })
     const { token, record } = await mint(tokens)
@@ -60,7 +60,7 @@ describe('the signal of a principal', () => {
     await until(() => signal.aborted)
   })
 
-  it('fires the signal when the token expires', async () => {
+  it("fires a principal's signal when the token expires", async () => {
     const tokens = instance()
     const { token } = await mint(tokens, { expiresAt: Date.now() + 60 })
     const { signal } = await principalOf(tokens.verify(token))
@@ -68,7 +68,7 @@ describe('the signal of a principal', () => {
     expect(codeOf(signal.reason)).toBe('token_expired')
   })
 
-  it('fires the signal if the token ended between the decision and the first access to the signal', async () => {
+  it("fires a principal's signal if the token ended between the decision and the first access to the signal", async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const principal = await principalOf(tokens.verify(token))
@@ -92,7 +92,7 @@ describe('the signal of a principal', () => {
     expect(first.aborted).toBe(false)
   })
 
-  it('fires the signal once neither the feed nor the store can confirm the token, and not before', async () => {
+  it("fires a principal's signal once neither the feed nor the store can confirm the token, and not before", async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: { maxStaleness: 0.2 }, deadline: 0.15 })
     const { token } = await mint(tokens)
@@ -106,7 +106,7 @@ describe('the signal of a principal', () => {
     expect(codeOf(signal.reason)).toBe('store_unavailable')
   })
 
-  it('fires the signal when the token expires even while its record cannot be read', async () => {
+  it("fires a principal's signal when the token expires even while its record cannot be read", async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: { maxStaleness: 30 } })
     const { token } = await mint(tokens, { expiresAt: Date.now() + 80 })
@@ -120,7 +120,7 @@ describe('the signal of a principal', () => {
   it.each([
     ['that can be read', {}],
     ['that cannot be read', { find: { do: 'fail', error: new Error('down') } }],
-  ] as const)('fires the signal soon after the wall clock jumps past the expiry of a token %s', async (_what, behavior) => {
+  ] as const)("fires a principal's signal soon after the wall clock jumps past the expiry of a token %s", async (_what, behavior) => {
     let skew = 0
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, clock: () => Date.now() + skew })
@@ -136,7 +136,7 @@ describe('the signal of a principal', () => {
     expect(codeOf(signal.reason)).toBe('token_expired')
   })
 
-  it('fires the signal if the instance is closed', async () => {
+  it("fires a principal's signal if the instance is closed", async () => {
     const tokens = instance()
     const { token } = await mint(tokens)
     const principal = await principalOf(tokens.verify(token))

@@ -59,7 +59,7 @@ it.each(CALLERS)('after guesses at one imported token, the first use of other to
   for (let key = 2; key < 8; key += 1) expect(await presented[caller](`k-${key}-secret`)).toBe('ok')
 })
 
-it.each(CALLERS)('limits guesses equally for tokens that exist, were used before, or do not exist, from %s', async (caller) => {
+it.each(CALLERS)('limits guesses equally for imported tokens that exist, were used before, or do not exist, from %s', async (caller) => {
   const { presented, tokens } = await standing()
   expect(await presented[caller]('k-2-secret')).toBe('ok')
   await tokens.flush()
@@ -73,7 +73,7 @@ it.each(CALLERS)('limits guesses equally for tokens that exist, were used before
   expect(await presented[caller]('k-2-secret')).toBe('ok')
 })
 
-it('limits comparisons for one address, and less strictly for unknown addresses, which many users share', async () => {
+it('limits slow comparisons for one address, and less strictly for unknown addresses, which many users share', async () => {
   const { presented, tokens } = await standing()
   for (let at = 0; at < 300; at += 1) {
     await presented['one address'](`k-${at % 20}-guess-${at}`)

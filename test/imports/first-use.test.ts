@@ -165,7 +165,7 @@ it('a hanging comparison frees its slot after a minute, and is reported once', a
   expect(calls).toHaveLength(6)
 })
 
-it.each([[1], ['true'], [undefined], [{}]])('answers 503 if a comparison returns %j', async (answer) => {
+it.each([[1], ['true'], [undefined], [{}]])('answers 503 if the comparison of a slow hash returns %j', async (answer) => {
   const { format, calls } = slowFormat()
   const tokens = accepting([format])
   await tokens.system.import(rows, { format, map })

@@ -10,7 +10,7 @@ import { accepting, IMPORT_KEY, oldToken, outcome, terms } from './world.js'
 const old = sha256Tokens({ prefix: 'sk_', length: 35 })
 const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
 
-it('reports rows that cannot be imported by position and field, without their contents, and imports the others', async () => {
+it('import() reports rows that cannot be imported by position and field, without their contents, and imports the others', async () => {
   const tokens = accepting([old])
   const { row } = oldToken(1)
   const hostile: readonly unknown[] = [
@@ -35,7 +35,7 @@ it('reports rows that cannot be imported by position and field, without their co
   expect(JSON.stringify(report)).not.toContain(row.hash)
 })
 
-it('validates the mapped fields like create(), and names the invalid field of each row', async () => {
+it('import() validates the mapped fields as create() does, and names the invalid field of each row', async () => {
   const tokens = accepting([old], { expiry: { max: '365d' } })
   const bad: readonly object[] = [
     { name: '', scopes: ['stock:read'], expiresIn: '1d' },
@@ -60,7 +60,7 @@ it('validates the mapped fields like create(), and names the invalid field of ea
   expect(outcome(report)).toEqual({ rows: 7, failed: 7 })
 })
 
-it('counts each row once as imported, existing, expired, skipped or failed, and lists only 100 problems', async () => {
+it('import() counts each row once as imported, existing, expired, skipped or failed, and lists only 100 problems', async () => {
   const tokens = accepting([old])
   const [a, b, c] = [oldToken(1).row, oldToken(2).row, oldToken(3).row]
   const cause = new TypeError('bad row')
@@ -79,7 +79,7 @@ it('counts each row once as imported, existing, expired, skipped or failed, and 
   expect(report.problems[0]).toEqual({ row: 5, message: 'map() failed', cause })
 })
 
-it('reports two rows with the same key as a problem, in one batch and in different imports', async () => {
+it('import() reports two rows with the same key as a problem, in one batch and in different imports', async () => {
   const format = bcryptTokens({ compare, prefix: 'sk_', keyLength: 8 })
   const tokens = accepting([format])
   const [first, second] = ['F/2/ns1gXABlL.qT0GW7m.Rlwim0u.WUw65Nd5S7YVzFRbHGyfqU.', 'iUX4TlvJaRseo0QB7IRPTeNZFL2qvRtybPAN6ZyzwyL4JEufR..e6']
@@ -88,7 +88,7 @@ it('reports two rows with the same key as a problem, in one batch and in differe
   expect(outcome(await tokens.system.import(rows, { format, map }))).toEqual({ rows: 2, existing: 1, failed: 1 })
 })
 
-it('stores a plain token nowhere, and refuses a row whose mapped fields contain that token', async () => {
+it('import() stores a plain token nowhere, and refuses a row whose mapped fields contain that token', async () => {
   const format = plainTokens({ name: 'any', length: 32 })
   const store = memoryStore()
   const tokens = accepting([format], { store })
@@ -102,7 +102,7 @@ it('stores a plain token nowhere, and refuses a row whose mapped fields contain 
 })
 
 it.each([String.raw`pw-7\Tq9\ertzuiop`, 'pw-7"Tq9"ertzuiop'])(
-  'finds a token with characters that JSON escapes in the mapped fields of its row: %s',
+  'import() finds a token with characters that JSON escapes in the mapped fields of its row: %s',
   async (token) => {
     const format = plainTokens({ name: 'any', length: token.length })
     const tokens = accepting([format])
@@ -115,7 +115,7 @@ it.each([String.raw`pw-7\Tq9\ertzuiop`, 'pw-7"Tq9"ertzuiop'])(
   },
 )
 
-it('names the row and field of a problem without repeating values of the row', async () => {
+it('import() names the row and field of a problem without repeating values of the row', async () => {
   const tokens = accepting([old])
   const value = 'Tq7w-ertz.9'
   const spilled: readonly (readonly [string | undefined, object])[] = [
@@ -174,7 +174,7 @@ it('a dry run reports the same outcome as an import, and writes nothing', async 
   expect(outcome(await tokens.system.import(rows, { format: old, map, dryRun: true }))).toEqual({ rows: 230, imported: 200, existing: 30 })
 })
 
-it('continues an interrupted import when import() is called again, and streams its rows in one pass', async () => {
+it('import() continues an interrupted import when it is called again, and streams its rows in one pass', async () => {
   const store = faultyStore(memoryStore())
   const tokens = accepting([old], { store })
   const rows = Array.from({ length: 350 }, (_, at) => oldToken(at).row)
@@ -207,14 +207,14 @@ it('continues an interrupted import when import() is called again, and streams i
   expect((a?.existing ?? 0) + (b?.existing ?? 0)).toBe(650)
 })
 
-it('does not limit imports by maxTokens, but counts imported tokens for later creations', async () => {
+it('maxTokens does not limit imports, but counts imported tokens for later creations', async () => {
   const tokens = accepting([old], { maxTokens: { perOwner: 2 } })
   const rows = Array.from({ length: 3 }, (_, at) => oldToken(at).row)
   expect(outcome(await tokens.system.import(rows, { format: old, map: terms }))).toEqual({ rows: 3, imported: 3 })
   expect(await refusal(tokens.system.create({ name: 'n', scopes: ['stock:read'], ownerId: 'ada' }))).toBe('token_limit_reached ownerId')
 })
 
-it('refuses an import without an accepted format, a mapping, rows, or sufficient permissions', async () => {
+it('import() requires an accepted format, a mapping, rows, and sufficient permissions', async () => {
   const tokens = accepting([old])
   const other = sha256Tokens({ name: 'other', prefix: 'sk_' })
   const bring = (rows: unknown, input: object): Promise<string> => refusal(tokens.system.import(rows as [], input as never))
@@ -243,7 +243,7 @@ it.each<[string, () => unknown, string]>([
   ['a misspelled option of a format', () => sha256Tokens({ prefix: 'sk_', colum: 'x' } as never), 'colum'],
   ['an invalid end', () => sha256Tokens({ prefix: 'sk_', until: 'soon' }), 'until'],
   ['hashed: without_prefix and no prefix', () => sha256Tokens({ length: 40, hashed: 'without_prefix' }), 'hashed'],
-])('refuses import options with %s', (_, make, field) => {
+])('import() refuses options with %s', (_, make, field) => {
   let error: unknown
   try {
     make()

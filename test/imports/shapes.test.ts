@@ -15,13 +15,13 @@ describe('the shape of a format', () => {
     }
   })
 
-  it('matches special characters of a prefix literally', () => {
+  it('the shape of a format matches special characters of its prefix literally', () => {
     const { shape = '' } = plainTokens({ prefix: 'a.b|$+', length: 20 })
     expect(new RegExp(shape).test('a.b|$+0123456789abcd')).toBe(true)
     expect(new RegExp(shape).test('axb|$+0123456789abcd')).toBe(false)
   })
 
-  it('finds a long token that a field truncated, and no short word after a prefix', () => {
+  it('finds a long imported token that a field truncated, and no short word after a prefix', () => {
     const long = new RegExp(plainTokens({ prefix: 'key_', length: 300 }).shape ?? '')
     expect(long.test(`key_${'x'.repeat(196)}`)).toBe(true)
     const open = new RegExp(bcryptTokens({ compare: () => true, prefix: 'key_', keyLength: 8 }).shape ?? '')

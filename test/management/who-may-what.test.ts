@@ -3,7 +3,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
 import { admin, bearer, type Harness, harness, partner, superadmin, user } from './support.js'
 
-// The creator and the tenant of the token.
+// The creator and the tenant of each token.
 const OWNERS = {
   'the user’s own token': { actor: user, tenantId: 'acme' },
   'another user’s token in the tenant': { actor: { ...user, id: 'vic' }, tenantId: 'acme' },

@@ -30,7 +30,7 @@ describe('a fault', () => {
     expect(lines[1]).toContain('41 more')
   })
 
-  it('logs one line for all methods of a store, and one for each callback', () => {
+  it('logs one line for the faults of all methods of a store, and one line for each callback', () => {
     const { lines, report } = hear()
     for (const where of ['store.find', 'store.changes', 'store.commit', 'owner', 'mayOwn', 'owner'] as const) report(where, down())
     expect(lines.map((line) => line.split(' ').slice(0, 3).join(' '))).toEqual([
@@ -40,7 +40,7 @@ describe('a fault', () => {
     ])
   })
 
-  it('logs the cause, what to do, and where that is documented', () => {
+  it('the log line about a fault states the cause, what to do, and where that is documented', () => {
     const { lines, report } = hear()
     report('store.find', down())
     expect(lines[0]).toContain('the store is down (Error ECONNREFUSED)')
@@ -66,14 +66,14 @@ describe('a fault', () => {
     },
   )
 
-  it('logs one line without a token, whatever the fault quotes', () => {
+  it('logs a fault in one line without a token, whatever the fault quotes', () => {
     const { lines, report } = hear()
     report('verify', new StoreUnavailableError(`broke\n\u001b[31mat\u2028${TOKEN}\u202e`, TOKEN))
     expect(lines[0]).not.toContain(TOKEN.slice(30, 50))
     expect(lines[0]).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
   })
 
-  it('logs to the console if no logger is set, and nowhere if logger is false', () => {
+  it('logs faults to the console if no logger is set, and nowhere if logger is false', () => {
     const spy = vi.spyOn(console, 'error').mockImplementation(() => undefined)
     try {
       createReporter({})('owner', down())
@@ -101,7 +101,7 @@ describe('a fault', () => {
       },
     }),
   }
-  it.each(Object.entries(bad))('keeps working if the listener %s', async (_, run) => {
+  it.each(Object.entries(bad))('fault reporting keeps working if the listener %s', async (_, run) => {
     const lines: string[] = []
     const first = createReporter({ onError: run, logger: { error: (line) => lines.push(line) } })
     first('owner', down())
@@ -190,7 +190,7 @@ describe('the diagnostics page', () => {
   })
 })
 
-it('leaves no part of a secret in a message that is cut off inside a token', () => {
+it('leaves no part of a secret in a fault message that is cut off inside a token', () => {
   const secret = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S9t0U1v'
   const token = `acme_live_4kQ0tXb2LrVn8ZcD_${secret}Qz0aB1`
   for (let before = 900; before < 1000; before += 1) {

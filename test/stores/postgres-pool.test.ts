@@ -87,7 +87,7 @@ describe.skipIf(postgres.skip)(`a Postgres pool with options that change rows ${
     await proveUnchanged(postgresStore({ pool, schema: place.schema }))
   })
 
-  it('refuses a pool with binary: true, which would read an expiry in 2026 as 2037', async () => {
+  it('refuses a Postgres pool with binary: true, which would read an expiry in 2026 as 2037', async () => {
     const says = await refusalOf(over({ binary: true } as PoolConfig))
     expect(says).toContain('binary: true')
     expect(says).toContain('a 13-digit integer comes back as')

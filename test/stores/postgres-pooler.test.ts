@@ -130,7 +130,7 @@ describe.skipIf(skip)(`nodes behind PgBouncer in transaction mode ${skip ?? ''}`
     expect(await tokens.health()).toMatchObject({ ok: true, feed: { ok: true } })
   })
 
-  it('receives wake-ups through a pooler in session mode', async () => {
+  it('receives wake-ups through a Postgres pooler in session mode', async () => {
     const session = await createPgBouncer(place.url, 20, 'session')
     cleanups.push(() => session.dispose())
     const { tokens, faults, wakeUps } = node(session.url)

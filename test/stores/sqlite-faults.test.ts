@@ -39,14 +39,14 @@ describe('SQLite faults', () => {
     return database
   }
 
-  it('reports a missing folder and does not create it', async () => {
+  it('reports a missing folder for a SQLite file and does not create the folder', async () => {
     const error = await failure(sqliteStore(folder.path('no/such/tokens.db')).migrate?.())
     expect(error).toBeInstanceOf(StoreUnavailableError)
     expect(error.message).toContain('does not exist: create it first')
     await expect(stat(folder.path('no'))).rejects.toThrow()
   })
 
-  it('does not report a folder as missing if the folder cannot be read', async () => {
+  it('does not report the folder of a SQLite file as missing if the folder cannot be read', async () => {
     await symlink('loop', folder.path('loop'))
     const error = await failure(sqliteStore(folder.path('loop/tokens.db')).migrate?.())
     expect(error).toBeInstanceOf(StoreUnavailableError)
@@ -61,7 +61,7 @@ describe('SQLite faults', () => {
     expect(error.message).toContain('it is a folder')
   })
 
-  it('reports that the file is not a database, and leaves it unchanged', async () => {
+  it('reports that a SQLite file is not a database, and leaves it unchanged', async () => {
     await writeFile(folder.path('tokens.db'), 'a shopping list, rather long, and certainly no database at all\n'.repeat(40))
     const error = await failure(sqliteStore(folder.path('tokens.db')).migrate?.())
     expect(error).toBeInstanceOf(StoreUnavailableError)
@@ -87,7 +87,7 @@ describe('SQLite faults', () => {
     await store.close?.()
   })
 
-  it("waits for another process's lock without blocking, then reports it; reads continue", async () => {
+  it("waits for another process's SQLite lock without blocking, then reports the lock; reads continue", async () => {
     const store = sqliteStore({ path: folder.path('tokens.db'), busyTimeout: 0.06 })
     await store.migrate?.()
     const known = token()
@@ -110,7 +110,7 @@ describe('SQLite faults', () => {
     await store.close?.()
   })
 
-  it('writes nothing at all when the disk is full', async () => {
+  it('writes nothing to a SQLite file when the disk is full', async () => {
     const database = await beside()
     const store = sqliteStore({ database })
     await store.migrate?.()

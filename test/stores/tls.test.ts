@@ -240,7 +240,7 @@ describe('the transport to a database', () => {
     }
   })
 
-  it('requires onWarning to be a function', () => {
+  it('a store requires onWarning to be a function', () => {
     for (const store of [postgresStore, mysqlStore]) {
       expect(() => store({ url: 'postgres://a/b', onWarning: 'log' } as never)).toThrow(/onWarning|url/)
     }

@@ -71,7 +71,7 @@ describe.each(engines)('$name', (engine) => {
     }
   })
 
-  test('keeps prepared keys separate', () => {
+  test('keeps prepared HMAC keys separate', () => {
     const [one, two] = [engine.hmacSha256('one'), engine.hmacSha256('two')]
     const before = one('text')
     expect(two('text')).not.toBe(before)

@@ -11,7 +11,7 @@ import vectors from './vectors.json' with { type: 'json' }
 const { prefix, id, secret, token } = vectors.plain[0] ?? { prefix: '', id: '', secret: '', token: '' }
 const hint = hintOf(prefix, id)
 
-test('builds a hint from the prefix and four characters of the ID', () => {
+test('builds the hint of a token from its prefix and four characters of its ID', () => {
   expect(hint).toBe('acme_live_c6w4…')
   expect(hintOf('a', 'vg5EzFsyKALaJdXL')).toBe('a_vg5E…')
 })

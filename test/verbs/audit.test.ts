@@ -8,7 +8,7 @@ import { instance, mint, refusal } from '../latchkey/harness.js'
 const ANN = { actor: { id: 'ann', tenants: ['t1'], manages: 'all', ip: '10.0.0.7' } } as const
 
 describe('the audit log', () => {
-  it('records actor, action, time, address, and values before and after each change, without a digest', async () => {
+  it('the audit log records actor, action, time, address, and values before and after each change, without a digest', async () => {
     let now = Date.UTC(2030, 0, 1)
     const tokens = instance({ clock: () => now })
     const { record } = await tokens
@@ -78,7 +78,7 @@ describe('the audit log', () => {
     expect(born).toMatchObject([{ action: 'token.created', details: { replacesId: record.id } }])
   })
 
-  it('records the count and the filter of a bulk revocation', async () => {
+  it('the audit log records the count and the filter of a bulk revocation', async () => {
     const tokens = instance()
     await Promise.all([mint(tokens, { tenantId: 't1' }), mint(tokens, { tenantId: 't1' }), mint(tokens, { tenantId: 't2' })])
     await tokens.as(ANN.actor).revokeAll({ tenantId: 't1', reason: 'left' })
@@ -94,7 +94,7 @@ describe('the audit log', () => {
     ])
   })
 
-  it('shows each tenant only its own share of a bulk revocation', async () => {
+  it('the audit log shows each tenant only its own share of a bulk revocation', async () => {
     const told: AuditEvent[] = []
     const tokens = instance({ onEvent: (event) => void told.push(event) })
     await Promise.all(['t1', 't1', 'globex', 't3', undefined].map((tenantId) => mint(tokens, tenantId === undefined ? {} : { tenantId })))

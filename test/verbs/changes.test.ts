@@ -5,7 +5,7 @@ import type { ListQuery } from '../../src/store/port.js'
 import { instance, mint, pause, principalOf, refusal, verdict } from '../latchkey/harness.js'
 
 describe('update', () => {
-  it('loses nothing when a hundred updates without a version race', async () => {
+  it('no change is lost when a hundred updates without a version race', async () => {
     const store = interceptStore(memoryStore(), async (_, proceed) => {
       await new Promise((resolve) => setImmediate(resolve))
       return proceed()
@@ -50,7 +50,7 @@ describe('update', () => {
     expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
   })
 
-  it('skips undefined fields, removes null fields, and writes nothing if nothing changes', async () => {
+  it('update() skips undefined fields, removes null fields, and writes nothing if nothing changes', async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { description: 'd', metadata: { a: 1 }, expiresIn: 60 })
     const same = await tokens.system.update(record.id, { name: undefined, description: 'd', scopes: ['stock:read'] })

@@ -95,7 +95,7 @@ describe('explain for the past', () => {
     expect([...seen].sort()).toEqual(['ip_denied', 'ok', 'scope_insufficient', 'token_expired', 'token_inactive', 'token_revoked'])
   })
 
-  it('reports past owners and rate limits as unknown, and uses the current groups', async () => {
+  it('explain() reports past owners and rate limits as unknown, and uses the current groups', async () => {
     const limiter = { points: 1, duration: 60, consume: () => answer, penalty: () => answer, reward: () => answer }
     const answer = { consumedPoints: 1, remainingPoints: 1, msBeforeNext: 1000 }
     const { tokens, time } = timed({
@@ -118,7 +118,7 @@ describe('explain for the past', () => {
     expect([beyond.ok, beyond.code]).toEqual([false, undefined])
   })
 
-  it('explains only the revocation if audit events were removed', async () => {
+  it('explain() explains only the revocation of a token if its audit events were removed', async () => {
     const { tokens, time, store } = timed()
     const { record } = await mint(tokens, { tenantId: 't1' })
     time.now = T0 + HOUR
@@ -159,7 +159,7 @@ describe('explain for the past', () => {
     expect(await tokens.system.explain(record.id, { at: T0 + 1, scope: 'stock:read', ip: '10.0.0.1' })).toMatchObject({ ok: true })
   })
 
-  it('reports the past as unknown if the audit events do not match the record', async () => {
+  it('explain() reports the past as unknown if the audit events do not match the record', async () => {
     const { tokens, time, store } = timed()
     const { record } = await mint(tokens)
     time.now = T0 + HOUR
@@ -180,7 +180,7 @@ describe('explain for the past', () => {
     expect(await stepsOf(tokens, counted.record.id, time.now)).toMatchObject({ expired: { unknown: 'events_incomplete' } })
   })
 
-  it('reads a long past of large changes only up to a limit, in small steps, and reports what lies beyond as unknown', {
+  it('explain() reads a long past of large changes only up to a limit, in small steps, and reports the rest as unknown', {
     timeout: 60_000,
   }, async () => {
     const inner = memoryStore()
@@ -210,7 +210,7 @@ describe('explain for the past', () => {
     expect(await stepsOf(tokens, record.id, time.now - 20_000, 'stock:read')).toMatchObject({ resources: { ok: true } })
   })
 
-  it('shows the refusals that the audit log recorded', async () => {
+  it('explain() shows the refusals that the audit log recorded', async () => {
     const { tokens, time } = timed()
     const { token, record } = await mint(tokens, { expiresIn: 60 })
     time.now = T0 + HOUR

@@ -22,7 +22,7 @@ const stepsOf = async (tokens: Latchkey<Scope>, id: string, input?: ExplainInput
   Object.fromEntries((await tokens.system.explain(id, input)).steps.map((step) => [step.step, step]))
 
 describe('explain for the present', () => {
-  it('explains every step in the order of the decision, with the facts that decide it', async () => {
+  it('an explanation contains every step in the order of the decision, with the facts that decide it', async () => {
     const { tokens } = timed()
     const { record } = await mint(tokens, { allowedIps: ['10.0.0.0/8', '192.0.2.7'], expiresIn: '1d', resources: { warehouse: ['w1'] } })
     const explained = await tokens.system.explain(record.id, { ip: '192.0.2.7', scope: 'stock:read', resources: { warehouse: 'w1' } })
@@ -45,7 +45,7 @@ describe('explain for the present', () => {
     })
   })
 
-  it('also explains the steps after a refusal, and reports the first refusal as the code', async () => {
+  it('an explanation also covers the steps after a refusal, and reports the first refusal as the code', async () => {
     const { tokens, time } = timed()
     const { record } = await mint(tokens, { allowedIps: ['10.0.0.0/8'], expiresIn: 60 })
     time.now += DAY
@@ -60,7 +60,7 @@ describe('explain for the present', () => {
     ])
   })
 
-  it('names the grant, group, implication or owner that provides a scope, and what would grant a missing scope', async () => {
+  it('an explanation names the grant, group, implication or owner that provides a scope, and what would grant a missing scope', async () => {
     const owners: Record<string, OwnerPermissions | null> = { ada: { scopes: ['stock:read'] } }
     const { tokens } = timed({
       groups: { staff: ['stock:*'] },
@@ -96,7 +96,7 @@ describe('explain for the present', () => {
     expect(await tokens.system.explain(record.id, { scope: 'stock:read' })).toMatchObject({ ok: false, code: 'owner_denied' })
   })
 
-  it('reports that the scope of an inheriting token comes from its owner', async () => {
+  it('an explanation reports that the scope of an inheriting token comes from its owner', async () => {
     const { tokens } = timed({ owner: () => ({ scopes: ['billing:read'], resources: { warehouse: ['w1'] } }) })
     const { record } = await tokens.system.create({ name: 'laptop', ownerId: 'ada', inherit: true })
     const asked = { scope: 'billing:read', resources: { warehouse: ['w1', 'w2'] } }
@@ -106,14 +106,14 @@ describe('explain for the present', () => {
     expect(resources).toMatchObject({ ok: false, resources: [{ dimension: 'warehouse', asked: ['w1', 'w2'], missing: ['w2'] }] })
   })
 
-  it('reports an outage if the owner cannot be looked up, as a verification does', async () => {
+  it('an explanation reports an outage if the owner cannot be looked up, as a verification does', async () => {
     const { tokens } = timed({ owner: () => Promise.reject(new Error('down')) })
     const { token, record } = await mint(tokens, { ownerId: 'ada' })
     expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
     expect(await tokens.system.explain(record.id, { scope: 'stock:read' })).toMatchObject({ ok: false, code: 'store_unavailable' })
   })
 
-  it('leaves a step undecided if deciding it would count a use, or if input for it is missing', async () => {
+  it('an explanation leaves a step undecided if deciding it would count a use, or if input for it is missing', async () => {
     const limiter = { points: 1, duration: 60, consume: () => counted(), penalty: () => counted(), reward: () => counted() }
     const counted = (): never => {
       throw new Error('explain counted a use')
@@ -128,7 +128,7 @@ describe('explain for the present', () => {
     ])
   })
 
-  it('reports the state of rate limits without using them up', async () => {
+  it('an explanation reports the state of rate limits without using them up', async () => {
     const { tokens, time } = timed({
       rateLimit: {
         limits: [
@@ -167,7 +167,7 @@ describe('explain for the present', () => {
   })
 
   it.each(['refuse', 'allow'] as const)(
-    'explains a failing rate limiter the way a verification with onFailure set to %s treats it',
+    'an explanation treats a failing rate limiter as a verification with onFailure set to %s does',
     async (onFailure) => {
       const failing = (): never => {
         throw new Error('the limiter is down')
@@ -181,7 +181,7 @@ describe('explain for the present', () => {
     },
   )
 
-  it('reads from the primary to explain a decision, counts nothing, and writes nothing', async () => {
+  it('explain() reads from the primary, counts nothing, and writes nothing', async () => {
     const store = memoryStore()
     const tokens = instance({ store })
     const other = instance({ store })
@@ -199,7 +199,7 @@ describe('explain for the present', () => {
 })
 
 describe('the input of explain', () => {
-  it('refuses invalid input of explain, and explains only tokens that the actor can see', async () => {
+  it('explain() refuses invalid input, and explains only tokens that the actor can see', async () => {
     const { tokens } = timed()
     const { token, record } = await mint(tokens, { tenantId: 't1' })
     const bad: readonly (readonly [unknown, string])[] = [
@@ -267,7 +267,7 @@ async function real(tokens: Latchkey<Scope>, token: string, ip: string, args: re
 }
 
 describe('an explanation', () => {
-  it('explains exactly what a real request gets, whatever the token and the request', async () => {
+  it('an explanation matches exactly what a real request gets, whatever the token and the request', async () => {
     const seen = new Set<string>()
     await fc.assert(
       fc.asyncProperty(cases, async (given) => {

@@ -8,7 +8,7 @@ const INPUT = { name: 'ERP', scopes: ['stock:read'], idempotencyKey: 'k1' } as c
 const ANN = { id: 'ann', tenants: '*', manages: 'all' } as const
 
 describe('create with an idempotency key', () => {
-  it('creates one token however many retries race, and shows it once', async () => {
+  it('an idempotency key creates one token however many retries race, and the token is shown once', async () => {
     const tokens = instance()
     const answers = await Promise.all(Array.from({ length: 50 }, () => tokens.system.create(INPUT)))
     expect(answers.filter(({ token }) => token !== undefined)).toHaveLength(1)

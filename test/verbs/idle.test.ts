@@ -67,7 +67,7 @@ describe('a notice about an unused token', () => {
     expect(commits).toBe(0)
   })
 
-  it('starts over when the threshold for unused tokens changes', async () => {
+  it('notices about unused tokens start over when their threshold changes', async () => {
     const store = memoryStore()
     const first = node({ store })
     await first.make()
@@ -114,7 +114,7 @@ describe('the expiry.unused option', () => {
     expect((await handle.get(id))?.status).toBe('inactive')
   })
 
-  it('keeps a token active if it is used or changed within the week', async () => {
+  it('keeps a token active if it is used or changed within the week after its notice', async () => {
     const { make, use, look, clock, handle } = node(POLICY)
     const [used, changed] = [await make(), await make()]
     clock.now += 180 * DAY
@@ -151,7 +151,7 @@ describe('the expiry.unused option', () => {
     expect((await handle.get(id))?.status).toBe('inactive')
   })
 
-  it('keeps a token active if a use is recorded while the token is checked', async () => {
+  it('keeps an unused token active if a use is recorded while the token is checked', async () => {
     const inner = memoryStore()
     let meanwhile: (() => Promise<void>) | undefined
     const store = interceptStore(inner, async ({ method }, proceed) => {

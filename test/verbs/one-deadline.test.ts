@@ -73,7 +73,7 @@ describe('one deadline for all store calls of a verb', () => {
   })
 })
 
-it("uses one deadline for the store and the host's callbacks together", async () => {
+it("a verb uses one deadline for the store and the host's callbacks together", async () => {
   const mayOwn = async () => {
     await slow()
     return true
@@ -98,7 +98,7 @@ it('a verb that is past its deadline writes nothing', async () => {
   expect(commits()).toBe(before)
 })
 
-it('waits for another change to the same token only until its own deadline', async () => {
+it('a change waits for another change to the same token only until its own deadline', async () => {
   const { tokens, record } = await setUp(['commit'])
   const first = tokens.system.update(record.id, { name: 'one' })
   await vi.advanceTimersByTimeAsync(500)

@@ -90,7 +90,7 @@ describe('retention', () => {
     expect((await store.events({ prefix: 'acme_test', limit: 10 })).map(({ seq }) => seq)).toEqual([count])
   })
 
-  it('continues the removal past an event from the future and an event that must stay', async () => {
+  it('retention continues past an event from the future and an event that must stay', async () => {
     const { make, pass, sweep, handle } = node(kept({ events: '30d' }))
     pass(1000)
     await make('by a clock that was wrong')
@@ -270,7 +270,7 @@ describe('upkeep', () => {
     },
   })
 
-  it('runs upkeep once per period on whichever node checks, and again after a failure', async () => {
+  it('runs upkeep once per period, whichever node checks, and again after a failure', async () => {
     const { context } = node()
     let now = START
     const runs: number[] = []

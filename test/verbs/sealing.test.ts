@@ -100,7 +100,7 @@ describe('sealing', () => {
     expect(JSON.stringify([page, onEvent.mock.calls])).not.toMatch(/salt/)
   })
 
-  it('seals range by range, and passes every head to the host', async () => {
+  it('sealing proceeds range by range, and passes every head to the host', async () => {
     const heads: AuditHead[] = []
     const { make, handle } = node({ sealing: { onSeal: (head) => heads.push(head) } })
     expect(await handle.sealAudit()).toBeUndefined()
@@ -264,7 +264,7 @@ describe('the verbs of the sealed audit log', () => {
     expect(await tokens.as({ id: 'c', tenants: '*', manages: 'all' }).verifyAudit()).toMatchObject({ ok: true, behind: expect.any(Number) })
   })
 
-  it('refuses a missing or invalid head', async () => {
+  it('the verbs of the sealed audit log refuse a missing or invalid head', async () => {
     const { handle } = node()
     expect(await refusal(handle.verifyAudit({ head: undefined }))).toBe('invalid_input head')
     expect(await refusal(handle.verifyAudit({ head: { number: 1, hash: 'x' } }))).toBe('invalid_input head.hash')

@@ -129,7 +129,7 @@ describe('a wrong clock', () => {
     expect((await right.handle.get(id))?.status).toBe('active')
   })
 
-  it('uses the clock of the node if no other node is known', async () => {
+  it('retention uses the clock of the node if no other node is known', async () => {
     const { make, look, handle, clock } = node(HARSH)
     const id = await make({ expiresIn: '1d' })
     await look()
@@ -138,7 +138,7 @@ describe('a wrong clock', () => {
     expect(await handle.get(id)).toBeUndefined()
   })
 
-  it('delays removals for an hour after a period in which no node ran', async () => {
+  it('retention delays removals for an hour after a period in which no node ran', async () => {
     const store = memoryStore()
     const before = node({ store, ...HARSH })
     const id = await before.make({ expiresIn: '1d' })
