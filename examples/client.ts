@@ -15,7 +15,7 @@ import { fileStorage } from 'latchkey/client/node'
 import { authenticate, management, requireScopes } from 'latchkey/express'
 import { memoryStore } from 'latchkey/stores/memory'
 
-// The server: an API and the management API. Nobody is signed in here, so only /self and /self/rotate respond.
+// The server: an API and the management API. No one is signed in here, so only /self and /self/rotate respond.
 const tokens = latchkey({
   prefix: 'acme_live',
   store: memoryStore(),

@@ -16,7 +16,7 @@ const ROTATIONS = 4
 const WORKERS = 8
 const OVERLAP_SECONDS = 1
 
-// The server: an API and the management API. Nobody is signed in here, so only /self and /self/rotate respond.
+// The server: an API and the management API. No one is signed in here, so only /self and /self/rotate respond.
 const tokens = latchkey({
   prefix: 'acme_live',
   store: memoryStore(),
@@ -52,7 +52,7 @@ async function work(): Promise<void> {
   }
 }
 
-/** Waits until the token is due for rotation, and replaces it. The overlap is for requests in flight with the old one. */
+/** Waits until the token is due for rotation, and replaces it. The overlap is for requests in flight with the old token. */
 async function rotateWhenDue(): Promise<void> {
   const headers = { authorization: `Bearer ${current}`, 'content-type': 'application/json' }
   const self = (await (await fetch(`${origin}/tokens/self`, { headers })).json()) as { record: { id: string; rotationDueAt: string } }

@@ -206,11 +206,11 @@ export type Decider = {
   isOwn?(credential: string): boolean
   /** Credentials of other systems, whose tokens were imported. Absent: none. */
   readonly imported?: ForeignShapes | undefined
-  /** Whether a forged token may cause a store read. It does without a pepper, or in the format of another system. @default false */
+  /** Whether a forged token may cause a store read. True without a pepper, or for formats of other systems. @default false */
   readonly looksUpForgeries?: boolean | undefined
   /** Resolves grants to scopes of the catalogue. */
   resolve?(grants: readonly string[]): ScopeSet
-  /** Returns the scope that a misspelled one most likely meant. */
+  /** Returns the scope that a misspelled name most likely means. */
   suggest?(scope: string): string | undefined
   /** The uses that wait for the end of their requests. Absent: uses are counted only when `countUse` is called. */
   readonly openUses?: OpenUses | undefined

@@ -60,7 +60,7 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   readonly owner?: (owner: { readonly ownerId: string; readonly tenantId?: string }) => MaybePromise<OwnerPermissions | null>
   /**
    * Returns whether this actor may name this owner for a new token. Called only for owners other than the actor itself. Without it, an actor who
-   * manages `all` may name any owner within its tenants, and one who manages `own` may name only itself.
+   * manages `all` may name any owner within its tenants, and an actor who manages `own` may name only itself.
    */
   readonly mayOwn?: (actor: Actor, owner: { readonly ownerId: string; readonly tenantId?: string }) => MaybePromise<boolean>
   /** How many tokens may exist. */

@@ -5,7 +5,7 @@ import { CoalescedEvents, type CoalescingOptions, concernedBy } from './coalesce
 import { FairQueue, type Parties } from './fair-queue.js'
 
 const WINDOW_MS = 60_000
-/** The maximum number of kinds of attempts that are tracked per actor and tenant in one window; further ones are counted together. */
+/** The maximum number of kinds of attempts that are tracked per actor and tenant in one window; further kinds are counted together. */
 const KINDS = 8
 /** The maximum number of pairs of an actor and a tenant that are tracked in one window. */
 const MAX_ACTORS = 1000

@@ -87,7 +87,7 @@ export class CoalescedEvents {
 
   /**
    * Counts one occurrence. The fields that it shares with other occurrences of its key are read once per event, because a record may have changed since the
-   * last one. `from` identifies who caused it; by default, the address does.
+   * last event. `from` identifies who caused it; by default, the address does.
    */
   note(key: string, describe: () => Occasion, now: number, ip: string | undefined, from?: string): void {
     const at = this.#dates.of(now)

@@ -1,6 +1,6 @@
 import type { Entry } from '../cache/entry.js'
 
-/** The part of the free room that one party may hold. The fuller the buffer, the less each may hold, so that some room is always left for others. */
+/** The part of the free room that one party may hold. The fuller the buffer, the less each party may hold, so that some room is always left for others. */
 const PART = 1 / 4
 
 /** The room that is left in the buffer: for tokens, and for rows with their endpoints and addresses. */

@@ -128,7 +128,7 @@ export class UsageSlot {
     return counter
   }
 
-  // Each address is kept in one form, however it was written. Text that is not an address is not kept.
+  // Each address is kept in one form, regardless of how it was written. Text that is not an address is not kept.
   #addressFor(text: string): Address | undefined {
     const ip = normalizeIp(text)
     if (ip === undefined) return undefined

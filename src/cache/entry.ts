@@ -97,7 +97,7 @@ export class Entry {
   }
 }
 
-/** The parts that a token shares with many others, and rare parts. A token with rare parts has a separate object. */
+/** The parts that a token shares with many others, and parts that few tokens have. A token with rare parts has a separate object. */
 export type Parts = {
   readonly scopes: ScopeSet
   /** Whether the token has an owner. */

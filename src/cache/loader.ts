@@ -8,7 +8,7 @@ import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
 import { LookupShares, type Origin } from './lookup-shares.js'
 
-/** Several small reads are faster than a large one, because this process handles the records of one while the store works on another. */
+/** Several small reads are faster than a large one, because this process handles the records of one read while the store works on another read. */
 const IDS_A_READ = 32
 /** With this many reads under way, the store is busy, and fewer but larger reads are cheaper for it. */
 const MANY_READS = 8

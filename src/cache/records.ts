@@ -204,7 +204,7 @@ export class RecordCache {
 
   /**
    * Makes a change to these tokens. Until the store has finished the change, reads of the tokens do not fill the cache. So even if the caller stops waiting and
-   * drops the tokens, every later verification sees the outcome as soon as there is one.
+   * drops the tokens, every later verification sees the outcome once it is known.
    */
   async changing<T>(ids: readonly string[], change: () => MaybePromise<T>): Promise<T> {
     for (const id of ids) this.#changing.add(id)

@@ -23,7 +23,7 @@ export type VerifySignature = (hash: string, signature: string) => MaybePromise<
 export type AuditAnchors = {
   /** A head that was kept outside the database, preferably the newest. */
   readonly head?: KnownHead | undefined
-  /** Every seal must be signed, from the first signed one to the last. */
+  /** Every seal must be signed, from the first signed seal to the last. */
   readonly verifySignature?: VerifySignature | undefined
 }
 

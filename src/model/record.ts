@@ -115,7 +115,7 @@ export type CreateInput<S extends string = string> = Shown<
     MayCreate<S> & {
       /** How long the token lives from now. An alternative to `expiresAt`. */
       readonly expiresIn?: Duration | undefined
-      /** A retry with the same key does not create a second token: it returns the record of the first one, without the token string. */
+      /** A retry with the same key does not create a second token: it returns the record of the first token, without the token string. */
       readonly idempotencyKey?: string | undefined
     }
 > &

@@ -48,7 +48,7 @@ export type CatalogueOptions = {
   readonly allowWildcard?: unknown
 }
 
-/** The maximum number of cached scope sets, and of grants in a cached one: together they limit memory. */
+/** The maximum number of cached scope sets, and of grants in a cached set. Together they limit memory. */
 const MAX_KEPT = 1000
 const MAX_KEPT_GRANTS = 64
 

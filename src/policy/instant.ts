@@ -28,7 +28,7 @@ export function readClock(clock: () => unknown, what: string): number {
   return now
 }
 
-/** Provides valid instants for data to be stored. A store would refuse an invalid one on every retry, which would block everything queued behind it. */
+/** Provides valid instants for data to be stored. A store would refuse an invalid instant on every retry, which would block everything queued behind it. */
 export class Dates {
   #last: number | undefined
 
@@ -39,7 +39,7 @@ export class Dates {
   }
 }
 
-/** March 1973 in milliseconds, the year 5138 in seconds. A number between 0 and this one is probably seconds. */
+/** March 1973 in milliseconds, the year 5138 in seconds. A number between 0 and this number is probably seconds. */
 const LEAST_PLAUSIBLE_MS = 1e11
 
 /** RFC 3339 §5.6: date, time and zone are all required. Fractions of a millisecond are truncated. */

@@ -75,7 +75,7 @@ function refuseUnknown(field: string, scope: unknown, plain: Definitions): strin
   throw new InvalidInputError(field, `${quote(scope)} is not in the catalogue, and only scopes in it can imply or be implied${hint}`)
 }
 
-/** Returns a plain object's own entries. Refuses a list, a `Map` and a class instance, which would silently have no entries or the wrong ones. */
+/** Returns a plain object's own entries. Refuses a list, a `Map` and a class instance, which would silently have no entries or the wrong entries. */
 function entriesOf(field: string, input: unknown, expected: string): readonly (readonly [string, unknown])[] {
   const prototype: unknown = typeof input === 'object' && input !== null ? Object.getPrototypeOf(input) : undefined
   if (typeof input !== 'object' || input === null || (prototype !== null && Object.getPrototypeOf(prototype) !== null)) {

@@ -2,7 +2,7 @@ import type { Actor } from '../model/actor.js'
 import { defaultEngine } from '../token/hash.js'
 import type { ReadLimit } from './read-options.js'
 
-/** IDs that are short, and distinct in every database, even in one that ignores case. */
+/** Matches short IDs that are distinct in every database, even if the database ignores case. */
 const PLAIN = /^[a-z0-9._@+-]{1,64}$/
 
 /**

@@ -7,7 +7,7 @@ import type { ListedEvent } from '../model/event.js'
 export const MOST_EXAMINED = 5_000
 
 /**
- * A page of events. With `stoppedAt`, the store examined `MOST_EXAMINED` events or so and did not read on: the page contains the matching events up to and
+ * A page of events. With `stoppedAt`, the store examined about `MOST_EXAMINED` events and then stopped: the page contains the matching events up to and
  * including this `seq`, may be short or empty, and the caller continues after it.
  */
 export type EventPage = readonly ListedEvent[] & { readonly stoppedAt?: number }

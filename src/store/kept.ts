@@ -4,7 +4,7 @@ export type ConsumerState = {
   readonly name: string
   /** 1, 2, 3 …, incremented with every change. */
   readonly version: number
-  /** The `seq` of the last event that was handled; 0 before the first one. */
+  /** The `seq` of the last event that was handled; 0 before the first event. */
   readonly position: number
   /** The node that reads. Absent: none. */
   readonly holder?: string

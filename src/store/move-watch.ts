@@ -66,7 +66,7 @@ export class MoveWatch {
 
   /**
    * Returns whether this page, requested at `began`, proves that no move has progressed. Each step of a move drops the history of the feed, so if a page
-   * continues from one for which this node knew the state, that state is still current.
+   * continues from a page for which this node knew the state, that state is still current.
    */
   isUnmovedIn({ cursor, everything }: FeedPage, after: string | undefined, began: number): boolean {
     if (everything || after === undefined || after !== this.#knownBehind) return false

@@ -7,7 +7,7 @@ import { isCount, isObject, isText, isTexts } from './read-answers.js'
 
 type Raw = { readonly [field: string]: unknown }
 
-/** Whether a value is valid for each field, and the replacement for a required one that is not. */
+/** Whether a value is valid for each field, and the replacement for a required field that is not valid. */
 const FIELDS: {
   readonly [Field in Exclude<keyof StoredEvent, 'id'>]-?: { readonly is: (value: unknown) => boolean; readonly instead?: unknown }
 } = {

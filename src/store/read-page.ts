@@ -1,8 +1,8 @@
-/** Number of rows read first, before their size is known. That many of the largest rows are about as large as a page may be. */
+/** Number of rows read first, before their size is known. That many rows of the largest size are about as large as a page may be. */
 const FIRST_READ = 16
 /** Maximum number of rows per read: large rows may follow small ones. */
 const MOST_READ = 100
-/** How many times as many rows the next read may have as the last one. */
+/** The maximum growth of the number of rows from one read to the next, as a factor. */
 const GROWTH = 4
 /** Maximum size of a page in characters of JSON, unless its first row alone is larger. */
 const MAX_PAGE_SIZE = 2 * 1024 * 1024

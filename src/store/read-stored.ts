@@ -27,7 +27,7 @@ type Check = { readonly required: boolean; readonly instant: boolean; readonly i
 const CHECKS: ReadonlyMap<string, Check> = new Map(
   FIELD_ROWS.map(([name, { kind, required = false }]) => {
     const instant = kind === 'instant'
-    // Nothing is compared with the instants that every record has, so an unreadable one would not refuse the token.
+    // Nothing is compared with the instants that every record has, so an unreadable instant would not refuse the token.
     return [name, { required, instant: instant && !required, is: instant && required ? Number.isFinite : IS[kind] }]
   }),
 )

@@ -81,7 +81,7 @@ export function createTurns(monotonic: () => number): () => Promise<void> {
     // Unlike `startTimer`, this keeps the process alive, because the work that waits here must still finish.
     await new Promise<void>((resolve) => {
       setTimeout(resolve)
-      // If a host's test uses fake timers, the fake timer may never fire, so a real one resumes the work as well.
+      // If a host's test uses fake timers, the fake timer may never fire, so a real timer resumes the work as well.
       if (setTimeout !== original) original(resolve)
     })
     began = monotonic()

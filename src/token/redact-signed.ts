@@ -1,6 +1,6 @@
 import { learnRemoval } from './redact.js'
 
-/** The second and the third part of a signed token, which is a JSON object in base64url, and any text in base64url. */
+/** The second part of a signed token, which is a JSON object in base64url, and its third part, which is any text in base64url. */
 const SIGNED_TAIL = /\.eyJ[\w-]{8,}\.[\w-]{16,}/g
 /** How a JSON object in base64url begins, and how long it can be. Few headers of signed tokens are longer. */
 const OBJECT = 'eyJ'

@@ -25,7 +25,7 @@ import { sealFirst } from './lib/seals.js'
 const BATCH = 50
 /** Number of events per batch, about as many as one seal covers. */
 const EVENTS_A_BATCH = 200
-/** Maximum number of passes. Another pass runs when the owner was named again during the last one. */
+/** Maximum number of passes. Another pass runs when the owner was named again during the last pass. */
 const MAX_ROUNDS = 5
 
 type Given = { ownerId: string; tenantId?: string | undefined }

@@ -15,7 +15,7 @@ import { ownerOf } from './owner-of.js'
 import { principalOf } from './principal-of.js'
 
 /**
- * Returns every step of the decision about a token with this record, in order, including those after the one that refuses. Each step uses the same
+ * Returns every step of the decision about a token with this record, in order, including those after the refusing step. Each step uses the same
  * function as `decide`. Calls the `owner` option as a verification would; counts nothing.
  */
 export async function explainSteps(context: Context, moment: Moment, asked: AskedAbout): Promise<readonly ExplainStep[]> {

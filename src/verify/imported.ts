@@ -93,7 +93,7 @@ export class Imported {
     return accepted.length === 0 ? [] : [...accepted, ...imports.formats.filter(isOver).flatMap(claim)]
   }
 
-  /** Revokes the other tokens that have the same secret as this revoked one, soon and off the request path. */
+  /** Revokes the other tokens that have the same secret as this revoked token, soon and off the request path. */
   endWith(revokedId: string, ids: readonly string[]): void {
     for (const id of ids) this.#options.changes.end(id, revokedId)
     if (ids.length > 0) this.#options.scheduleFlush()
@@ -125,8 +125,8 @@ export class Imported {
   }
 
   /**
-   * Returns whether the claim's secret is that of this record. Compares in constant time, with each pepper, because an imported token does not show
-   * which one it needs. A slow hash is compared only with the fingerprint that the import gave it, because anyone who can write to the database could write
+   * Returns whether the claim's secret is that of this record. Compares in constant time, with each pepper, because an imported token does not show which
+   * pepper it needs. A slow hash is compared only with the fingerprint that the import gave it, because anyone who can write to the database could write
    * such a hash.
    *
    * @throws StoreUnavailableError `store_unavailable`, if a slow hash could not be compared in time

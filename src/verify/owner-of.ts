@@ -13,7 +13,7 @@ export const THROTTLED_SECONDS = 1
  */
 export type OwnerFound = Owned | null | undefined | 'throttled'
 
-/** A token, for questions about its owner. `id` names the budget: the token's ID, or a name made of the asking actor and the owner. */
+/** A token, for questions about its owner. `id` names the budget: the token's ID, or a name that combines the asking actor and the owner. */
 type Holding = { readonly id: string; readonly ownerId?: string | undefined; readonly tenantId?: string | undefined }
 
 /** Looks up the owner of a token. While the owner is gone, each `id` causes a bounded number of calls to the `owner` callback. */

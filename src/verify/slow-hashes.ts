@@ -54,7 +54,7 @@ type Job = {
  *
  * A comparison that has begun keeps its slot until it settles, and its result counts even if all callers have given up.
  *
- * A later request with the same pair waits for it instead of starting it again. Tokens, networks and addresses are served in turn, and the busiest one
+ * A later request with the same pair waits for it instead of starting it again. Tokens, networks and addresses are served in turn, and the busiest party
  * waits. Guesses at one token, or from one network, therefore do not delay the first use of another token from elsewhere.
  */
 export class SlowHashes {
@@ -104,7 +104,7 @@ export class SlowHashes {
 
   /**
    * Charges a credential for each token that it names and did not prove, unless a comparison was already charged for that token. Tokens that do not exist are
-   * charged like those with a slow hash, so that the limit does not show which ones exist.
+   * charged like those with a slow hash, so that the limit does not show which tokens exist.
    *
    * @throws StoreUnavailableError `store_unavailable`, if the caller has sent too many wrong secrets
    */

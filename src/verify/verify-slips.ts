@@ -42,7 +42,7 @@ function kindOf(given: object): string | undefined {
     if ('headers' in given) return 'a request'
     if ('authorization' in given || given instanceof Headers) return 'the headers of a request'
   } catch {
-    // An object that cannot be read is not a known slip.
+    // An object that cannot be read is not a known mistake.
   }
   return undefined
 }

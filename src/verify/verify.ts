@@ -65,7 +65,7 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
     vitals.cacheHits += 1
     return refuseUnread(context, UNKNOWN)
   }
-  // Cached tokens were decided above. This one may be valid, so it is neither accepted nor refused.
+  // Cached tokens were decided above. This token may be valid, so it is neither accepted nor refused.
   if (context.records.isThrottled(request?.ip)) {
     vitals.throttled += 1
     return Promise.reject(throttledError())

@@ -3,7 +3,7 @@ import { unawaited } from '../../../src/policy/misgiven.js'
 import { type OptionReader, passing, readOption } from '../../../src/policy/option-reader.js'
 import { redact } from '../../../src/token/redact.js'
 
-/** The ways to pass a store its database: by address, or as one of the handles that the host has opened, the usual one first. */
+/** The ways to pass a store its database: by address, or as one of the handles that the host has opened. The most common way comes first. */
 export type Sources = {
   readonly store: string
   readonly address: 'url' | 'path'

@@ -57,7 +57,7 @@ export function createNames(): Names {
   }
 }
 
-/** Values with their number of tokens. Sorted when a page is read, and only those added since the last time. */
+/** Values with their number of tokens. Sorted when a page is read; only values that were added since the last page need sorting. */
 function createValues(): Values {
   const counts = new Map<string, number>()
   let sorted: string[] = []

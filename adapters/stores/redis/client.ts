@@ -11,7 +11,7 @@ export type IoredisClient = {
   readonly status: string
   /** Used to open the connection of the wake-up channel. */
   duplicate?(): object
-  /** In a cluster client, contains which nodes it reads from. */
+  /** In a cluster client, states which nodes the client reads from. */
   readonly options?: object
 }
 

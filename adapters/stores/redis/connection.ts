@@ -85,7 +85,10 @@ export function givenConnection(client: RedisClient, root: string): Connection {
   const runner = runnerOf(client)
   let wasReady = false
 
-  /** A client that has never been ready may still be connecting, so it is allowed to queue calls. A client that lost its connection could do so forever. */
+  /**
+   * A client that has never been ready may still be connecting, so it is allowed to queue calls. A client that lost its connection could queue calls
+   * forever.
+   */
   const ready = (): Runner => {
     if (runner.isReady()) wasReady = true
     else if (wasReady) throw new StoreUnavailableError('redis: the client has lost its connection')

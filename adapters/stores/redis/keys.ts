@@ -17,7 +17,7 @@ export function rootOf(keyPrefix = '{latchkey}:'): string {
   return HASH_TAG.test(keyPrefix) ? keyPrefix : `{${keyPrefix}}:`
 }
 
-// Index names end in a JSON array: names and tenants with separators, quotes or brackets in them can never run into each other.
+// Index names end in a JSON array: names and tenants that contain separators, quotes or brackets can never be confused.
 
 export const prefixIndex = (prefix: string): string => `l:${JSON.stringify([prefix])}`
 export const tenantIndex = (prefix: string, tenantId: string): string => `l:${JSON.stringify([prefix, 'tenant', tenantId])}`

@@ -9,7 +9,7 @@ export type Process = {
 
 /** How long the outcome of a creation may take after a signal, in milliseconds. A store call ends sooner, unless its deadline is longer. */
 const LONGEST_WAIT_MS = 10_000
-/** A terminal sends an interrupt to every process in the foreground, and `npx` then also forwards the one that it received to the command. */
+/** A terminal sends an interrupt to every process in the foreground, and `npx` also forwards the interrupt that it received to the command. */
 const SAME_SIGNAL_MS = 500
 
 /**

@@ -33,7 +33,7 @@ function inFolder(stack: string, folder: string): string | undefined {
   return undefined
 }
 
-/** Node does not say where the syntax error of an ES module is, except to a process that only checks the file. */
+/** Node does not report the position of a syntax error in an ES module, except when it only checks the file. */
 async function findSyntaxError(file: string): Promise<string | undefined> {
   const files = new Set([file])
   for (const each of files) {

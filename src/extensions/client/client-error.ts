@@ -21,7 +21,7 @@ export type ClientErrorCode =
   /** Someone else rotated the token, and the successor is not in the storage. A person has to put it there. */
   | 'token_replaced'
   /**
-   * The storage received another token during a rotation, and the client uses that one. A person has to revoke the unused successor, which the message
+   * The storage received another token during a rotation, and the client uses that token. A person has to revoke the unused successor, which the message
    * names.
    */
   | 'successor_unused'
@@ -83,7 +83,7 @@ export function unused(id: string): ClientError {
   return new ClientError('successor_unused', `the storage has another token, so the successor ${id} is not used: revoke it`)
 }
 
-/** Returns a `ClientError` as it is, and any other as a failure of the storage. */
+/** Returns a `ClientError` as it is, and any other error as a failure of the storage. */
 export function asClientError(error: unknown): ClientError {
   return error instanceof ClientError ? error : new ClientError('storage_failed', describe(error))
 }

@@ -229,7 +229,7 @@ export function createKeeper(settings: Settings): Keeper {
     async successorOf(refused) {
       const { token } = await held()
       if (token !== refused) return token
-      // The storage first, because another process may have replaced a successor that this one could not save.
+      // The storage first, because another process may have replaced a successor that this client could not save.
       if (performance.now() >= rereadAt) {
         reading ??= refresh().finally(() => {
           reading = undefined

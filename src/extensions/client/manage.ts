@@ -51,8 +51,8 @@ export async function readSelf(settings: Settings, token: string): Promise<Self>
 /**
  * Rotates a token, or completes a rotation whose response was lost.
  *
- * A repeated request creates no second successor, but it cannot return the first one's token, because nobody has stored it. The client then declares that
- * successor lost, and the server replaces it. Both steps are safe to repeat, in any order and with any delay.
+ * A repeated request creates no second successor, but it cannot return the token of the first successor, because that token is not stored anywhere. The
+ * client then declares that successor lost, and the server replaces it. Both steps are safe to repeat, in any order and with any delay.
  *
  * Returns `undefined` if the successor may not be replaced.
  *

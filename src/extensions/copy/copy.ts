@@ -208,7 +208,7 @@ class Run {
     }
   }
 
-  /** Places the events of host transactions. All of these transactions have ended once the fence is up. */
+  /** Places the events of host transactions. All of these transactions have ended once changes are refused. */
   async #placeEvents(): Promise<void> {
     const { from, prefix } = this.#markers.pair
     await untilDone(from.name, 'events to place', async () => (await from.placeEvents(prefix)).length >= PLACED_AT_ONCE)

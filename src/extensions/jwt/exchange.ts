@@ -102,7 +102,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     const use = startUse(inside, verification.principal, address)
     let isReading = true
     try {
-      // The signed token outlives this lookup without the store, so it must reflect the primary's current state and not a cache.
+      // The signed token is later verified without the store, so it must reflect the primary's current state and not a cache.
       const parent = await inside.introspect(subject, allowance, partyOf(verification.principal))
       isReading = false
       if (!parent.active || !isAllowedFrom(parent.record, address))

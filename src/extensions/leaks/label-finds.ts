@@ -4,7 +4,7 @@ import type { Find } from './read-report.js'
 
 /**
  * The maximum number of findings processed at the same time. Those that fail, for example because too many slow hashes waited for each other, are tried
- * again with fewer.
+ * again, fewer at a time.
  */
 const AT_ONCE = 64
 const AT_ONCE_AGAIN = 4
@@ -15,7 +15,7 @@ type Label = { readonly token_hash: string; readonly token_type: string; readonl
 export type Processing = {
   /** Acts on a finding. Returns whether its token is one of ours. */
   readonly act: (find: Find) => Promise<boolean>
-  /** Returns the keys that a finding names: those of all imported tokens that it may be. */
+  /** Returns the keys that a finding names: the keys of all imported tokens that it may match. */
   readonly keysOf: (find: Find) => readonly string[]
   readonly deadlineMs: number
 }

@@ -8,8 +8,8 @@ export type Place = {
 
 /**
  * Limits how many bodies arrive at the same time and how many of their bytes are held, and divides both limits among the callers. A body that exceeds a
- * limit displaces one that is still being read, of the caller that takes up the most. So a caller loses a body only if it takes up as much as any other,
- * and bodies that send nothing occupy none of the memory that others need.
+ * limit displaces a body that is still being read, from the caller that takes up the most. So a caller loses a body only if it takes up as much as any
+ * other, and bodies that send nothing occupy none of the memory that others need.
  */
 export class Places {
   readonly #most: number
@@ -59,7 +59,7 @@ export class Places {
     place.stop.abort(this.#reason())
   }
 
-  /** Returns the oldest body that is being read from the caller that uses most by this measure, counting one more for the given caller. */
+  /** Returns the oldest body that is being read from the caller that uses the most by this measure, counting one more for the given caller. */
   #largest(measure: (place: Place) => number, next?: string): Place | undefined {
     const reading = [...this.#taken].filter((place) => place.reading && measure(place) > 0)
     const sums = new Map<string, number>(next === undefined ? [] : [[next, 1]])

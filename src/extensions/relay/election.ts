@@ -17,8 +17,8 @@ export type Vote = 'offer' | 'beat' | 'gone'
 type State = 'listening' | 'offering' | 'reading'
 
 /**
- * Elects the node that reads for all, based only on messages on the channel: the lowest ID among the offers. Correctness does not depend on the result. With
- * two readers there are more reads; without a reader each node queries the store.
+ * Elects the node that reads for all nodes, based only on messages on the channel: the lowest ID among the offers. Correctness does not depend on the
+ * result. With two readers there are more reads; without a reader each node queries the store.
  */
 export class Election {
   readonly #id: string

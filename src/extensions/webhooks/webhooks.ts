@@ -138,7 +138,7 @@ export function webhooks<S extends string>(tokens: Latchkey<S>, options: Webhook
       if (!endpoint.wants(event)) return { delivered: false, failure: 'not_for_endpoint' } as const
       const outcome = await endpoint.deliver(event, stopping.signal)
       if (!outcome.delivered) return { delivered: false, failure: outcome.failure } as const
-      // If another call was faster, the dead letter is still off the list.
+      // Even if another call was faster, the dead letter is no longer listed.
       await free()
       return { delivered: true } as const
     },

@@ -173,7 +173,7 @@ function patternsOf(layer: ExpressLayer): readonly (string | undefined)[] {
   return [readRegexp(layer.regexp)]
 }
 
-// Express 4 keeps only the regular expression of a mount path, from path-to-regexp 0.1. A misread one matches no sample, and counts as unguarded.
+// Express 4 keeps only the regular expression of a mount path, from path-to-regexp 0.1. A misread expression matches no sample, and counts as unguarded.
 function readRegexp(regexp: RegExp | undefined): string | undefined {
   if (regexp === undefined) return undefined
   let count = 0

@@ -8,7 +8,7 @@ type HonoRoute = { readonly method: string; readonly path: string; readonly hand
 /** Returns the routes of a Hono application, including those of nested applications. */
 export function honoRoutes(app: { readonly routes: readonly HonoRoute[] }): readonly FoundRoute[] {
   const entries = app.routes.map(({ method, path, handler }) => ({ method: method.toUpperCase(), path, handler: ownHandler(handler) }))
-  // A separate router, because the application's accepts no more routes after its first match.
+  // A separate router, because the application's router accepts no more routes after its first match.
   const router = new TrieRouter<number>()
   for (const [at, { method, path }] of entries.entries()) router.add(method, path, at)
   const reached = (method: string, path: string): readonly number[] => router.match(method, path)[0].map(([at]) => at)

@@ -31,7 +31,7 @@ export function capsOn({ settings }: Context, { prefix, tenantId, ownerId }: Cap
 
 /**
  * Returns the caps on an edit: none, unless it extends a token that may have expired by the time the store commits it. An earlier `now` counts the same tokens
- * or more, so `now` may be earlier than the commit, and than the times at which others counted.
+ * or more, so `now` may be earlier than the commit, and than the times at which other caps counted.
  */
 export function capsOnEdit(context: Context, current: StoredToken, next: StoredToken, now: number): readonly TokenCap[] {
   const later = (next.expiresAt ?? Number.POSITIVE_INFINITY) > (current.expiresAt ?? Number.POSITIVE_INFINITY)
@@ -55,7 +55,7 @@ export async function capsOnOverlap(context: Context, old: StoredToken, now: num
   return caps.map((cap) => ({ ...cap, max: cap.max + Math.max(cap.max, LEAST_OVERLAPS) }))
 }
 
-/** Returns the caps on a successor with another owner. For that owner it is a new token; for the tenant, it replaces one. */
+/** Returns the caps on a successor with another owner. For that owner it is a new token; for the tenant, it replaces a token. */
 export function capsOnTransfer(context: Context, overlapping: readonly TokenCap[], successor: Capped, now: number): readonly TokenCap[] {
   const isOfOwner = ({ ownerId }: TokenCap): boolean => ownerId !== undefined
   return [...capsOn(context, successor, now).filter(isOfOwner), ...overlapping.filter((cap) => !isOfOwner(cap))]

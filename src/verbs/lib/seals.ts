@@ -18,7 +18,7 @@ const told: WeakMap<Context['settings'], number> = new WeakMap()
 /** The newest seal that this node has written or returned, by the settings of its instance. */
 const known: WeakMap<Context['settings'], { readonly number: number; readonly hash: string }> = new WeakMap()
 
-/** Other nodes may have added seals after the known one. At most this many are checked at once. */
+/** Other nodes may have added seals after the known seal. At most this many are checked at once. */
 const CHECKED_AT_ONCE = 100
 
 /**
@@ -159,7 +159,7 @@ export async function sealRemoval(context: Context, seq: number): Promise<void> 
   }
 }
 
-/** A node that loses to another one finds the other's seal. A store that returned no seal would be queried forever. */
+/** A node that loses to another node finds that node's seal. A store that returned no seal would be queried forever. */
 class Progress {
   readonly #storeName: string
   #newest = 0

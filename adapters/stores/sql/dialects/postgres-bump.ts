@@ -4,8 +4,8 @@ import type { Builder } from '../quirks.js'
 import { wide } from '../schema/wide.js'
 
 /**
- * Identifies the run of this server by its start time, and the table by its ID and its database's. Standbys replicate this ID from the primary, whereas a
- * copy of the tables has a different ID.
+ * Identifies the run of this server by its start time, and the table by its ID and the ID of its database. Standbys replicate this ID from the primary,
+ * whereas a copy of the tables has a different ID.
  */
 const RUN = sql<string>`concat_ws('_', (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
   (select oid from pg_database where datname = current_database()), tableoid)`

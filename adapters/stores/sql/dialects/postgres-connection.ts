@@ -128,7 +128,7 @@ function* check(client: PostgresClient, { purpose, lineage, names }: Access): St
   if (names !== undefined) yield* lineage?.check(postgresQuirks, names) ?? []
 }
 
-/** Returns whether the server itself is the wrong one, in which case a new connection may reach another server. */
+/** Returns whether the server itself is unsuitable, in which case a new connection may reach a different server. */
 const isWrongServer = (error: unknown): boolean => postgresQuirks.faultOf(error) === 'read_only' || error instanceof ReplacedError
 
 /** The purpose of connections, and the checks that they undergo in addition to the check of the known values. */

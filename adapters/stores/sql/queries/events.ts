@@ -19,7 +19,7 @@ type Limited = EventQuery & { readonly walk?: Walk; readonly edge?: number | und
 /** Walking the events of more tenants than this one by one takes too long. */
 const MOST_WALKED = 500
 
-/** How many events of each of several values are examined at least. */
+/** The minimum number of events that are examined for each of several values. */
 const LEAST_EACH = 50
 
 /** How many subqueries a statement may have: SQLite accepts 500. */
@@ -39,7 +39,7 @@ const walkOf = ({ prefix, id, tokenId, createdBy, tenantIds, actions, actorId, f
   return { column: listed === undefined ? 'action' : 'tenant_id', values }
 }
 
-/** Hides a column from the planner, which could otherwise choose its index and read and sort far more events than the walked one contains. */
+/** Hides a column from the planner, which could otherwise choose its index and read and sort far more events than the walked index contains. */
 const hidden = (eb: Events, { walk }: Limited, column: 'tenant_id' | 'action' | 'created_by'): Expression<string | null> =>
   walk === undefined || walk.column === column ? eb.ref(column) : eb.fn.coalesce(column, sql.lit(''))
 

@@ -75,7 +75,7 @@ const idsOf = (context: Sql, query: ListQuery, folded: string, plan: Plan): Alia
   )
 }
 
-/** Reads the first rows of each tenant from that tenant's index, for a few tenants. Together they contain the page, however few tokens a tenant has. */
+/** Reads the first rows of each tenant from that tenant's index, for a few tenants. Together they contain the page, even if a tenant has only a few tokens. */
 const idsOfTenants = (context: Sql, query: ListQuery, tenantIds: readonly string[], folded: string, plan: Plan) => {
   const [first, ...others] = tenantIds.map((tenantId) => {
     const ofTenant = idsOf(context, { ...query, tenantIds: [tenantId] }, folded, plan)

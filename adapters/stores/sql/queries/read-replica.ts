@@ -34,7 +34,7 @@ export const compileReplicaRead = (quirks: Quirks, names: Names): ((ids: readonl
   return (ids, { at }) => CompiledQuery.raw(text, [ids, at])
 }
 
-/** The answer of a replica: the records that can be trusted, or why none can. */
+/** The answer of a replica: the records that can be trusted, or the reason why none can. */
 export type ReplicaAnswer = { readonly records: readonly StoredToken[] } | { readonly unfit: 'behind' | 'other' }
 
 const feedOf = (row: Row): FeedRow => ({

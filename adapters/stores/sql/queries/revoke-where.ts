@@ -22,7 +22,7 @@ import { writeFeed } from './write-feed.js'
 const FEW: number = ONE_AT_A_TIME
 /** How many token IDs are read at a time if tokens are revoked by ID. Each read skips over the tokens that are already revoked. */
 const MOST_READ = 50_000
-/** How long a revocation waits for tokens that another one has locked. */
+/** How long a revocation waits for tokens that another revocation has locked. */
 const PATIENCE_MS = 60_000
 
 /**
@@ -148,7 +148,7 @@ function* steps(sql: Sql, work: Work, event: StoredEvent, inSteps?: () => void):
 const exists = (event: StoredEvent): ConflictError =>
   new ConflictError('conflict', `an audit event with ID ${JSON.stringify(event.id.slice(0, 64))} already exists`)
 
-/** How many times the two steps are tried. Under serializable isolation, any concurrent change would make them fail every time. */
+/** How many times the two steps are tried. Under serializable isolation, any concurrent change would make the two steps fail. */
 const ATTEMPTS_IN_STEPS = 3
 
 /** Runs the large revocations of each store one after the other. They would wait for one another anyway, each holding a connection. */

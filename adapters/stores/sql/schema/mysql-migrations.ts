@@ -6,7 +6,7 @@ import type { ColumnKind } from './token-columns.js'
 
 const quote = (name: string): string => `\`${name}\``
 
-/** An InnoDB index entry has at most 3,072 bytes, with four per character, and some of ours contain two keys. */
+/** An InnoDB index entry has at most 3,072 bytes. A character takes four bytes, and some of our indexes contain two keys. */
 const types: { readonly [Kind in ColumnKind]: string } = {
   id: 'varchar(64)',
   word: 'varchar(64)',

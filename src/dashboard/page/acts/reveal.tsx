@@ -18,7 +18,7 @@ import { envLine, fieldOf, LANGUAGE_NAMES, LANGUAGES, type Language, snippetOf }
 /**
  * Carries a token from the response to the dialog that shows it. Emptied when the dialog closes.
  *
- * The token is not component state, because a renderer may keep old values of that.
+ * The token is not component state, because a renderer may keep old values of the state.
  */
 export type Secret = { text: string }
 

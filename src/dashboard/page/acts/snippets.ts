@@ -88,7 +88,7 @@ const asciiOf = (url: string): string => (/^[!-~]+$/.test(url) || !URL.canParse(
 
 const lines = (...all: readonly string[]): string => all.join('\n')
 
-// An object key in JavaScript. Field names (RFC 9110 §5.1) contain no quote other than the single one.
+// An object key in JavaScript. Field names (RFC 9110 §5.1) contain no quotation mark other than the single quote.
 const keyOf = (header: string): string => (/^[A-Za-z]\w*$/.test(header) ? header : JSON.stringify(header))
 
 // A JSON string is also a string literal in JavaScript, Python and Go.

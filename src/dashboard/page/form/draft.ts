@@ -8,7 +8,7 @@ import { entriesOf, isNetwork } from './address.js'
 export type Draft = {
   readonly name: string
   readonly description: string
-  /** `one` tenant, or `every` one: leaving a field empty must not create a token for all of them. */
+  /** `one` tenant, or `every` tenant: leaving a field empty must not create a token for all of them. */
   readonly reach: 'one' | 'every'
   readonly tenantId: string
   readonly ownerId: string

@@ -50,7 +50,7 @@ export function duration(seconds: number): string {
 
 const unitFormats = new Map<string, Intl.NumberFormat>()
 
-// Creating a formatter is slow, and a list needs the same one for every row.
+// Creating a formatter is slow, and a list needs the same formatter for every row.
 function units(count: number, unit: string): string {
   const format =
     unitFormats.get(unit) ?? new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 })
