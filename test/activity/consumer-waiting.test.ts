@@ -68,7 +68,7 @@ describe('consumers that wait for another node', () => {
     onTestFinished(() => void vi.useRealTimers())
   })
 
-  it('a waiting node reads the store once a second for all its consumers together, and the node that runs them does not', async () => {
+  it('a node that waits for consumers reads the store once a second for all of them together, and the node that runs them does not', async () => {
     const { reader, waiting } = await readerAndWaiting()
     const before = [reader.node.reads, waiting.node.reads] as const
     await vi.advanceTimersByTimeAsync(SECONDS * 1_000)

@@ -93,7 +93,7 @@ describe('refused uses of a known token', () => {
   it.each([
     ['a tenant', { tenantId: 'mallory' }, { tenantId: 'victim' }],
     ['an owner without a tenant', { ownerId: 'mallory' }, { ownerId: 'victim' }],
-  ])('a flood of refused uses of %s does not hide those of another tenant or owner', async (_, flood, other) => {
+  ])('a flood of refused uses of %s does not hide the refused uses of another tenant or owner', async (_, flood, other) => {
     const tokens = instance({ usage: { flushEvery: 60 }, deadline: '60s' })
     const made = await Promise.all(Array.from({ length: 2100 }, () => mint(tokens, flood)))
     const victims = [await mint(tokens, other), await mint(tokens, other)]

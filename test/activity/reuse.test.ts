@@ -217,7 +217,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     await until(async () => (await verdict(tokens.verify(later.third.token))) === 'token_revoked')
   })
 
-  it('if the store rejects the revocation of one lineage, the others are revoked and the rejected one is retried', async () => {
+  it('if the store rejects the revocation of one lineage, other lineages are revoked and the rejected revocation is retried', async () => {
     let refused: unknown
     const store = interceptStore(memoryStore(), ({ method, args }, proceed) => {
       if (method === 'revokeWhere' && Reflect.get(Object(args[0]), 'rootId') === refused) throw new Error('not this one')

@@ -74,7 +74,7 @@ describe('the digest of an event', () => {
     ['an absent object', { details: undefined }],
     ['another salt', { salt: '100102030405060708090a0b0c0d0e0f' }],
     ['no salt', { salt: undefined }],
-  ])('the digest of the sealed event differs from that of %s', (_what, change) => {
+  ])('the digest of the sealed event differs from the digest of %s', (_what, change) => {
     const digest = (): string => eventDigest({ ...EVENT, ...change } as unknown as StoredEvent)
     let other: string | undefined
     try {

@@ -27,7 +27,7 @@ describe('verifications that wait for a read', () => {
     vi.useRealTimers()
   })
 
-  it('answers waiting verifications within one deadline if the store hangs, including those queued behind others', async () => {
+  it('answers waiting verifications within one deadline if the store hangs, including verifications queued behind others', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: false, deadline: DEADLINE_MS / 1000, usage: false })
     const { token } = await mint(tokens)

@@ -125,7 +125,7 @@ describe('latchkey import of a table', () => {
     expect(await run('odd.csv', '--dry-run')).toMatchObject({ code: 0, report: { rows: 0 } })
   })
 
-  it('import groups equal problems, with their number and first lines, and lists each of them with --json', async () => {
+  it('import groups equal problems, with their number and first lines, and lists each problem with --json', async () => {
     const rows = hashes.slice(0, 8).map((hash, at) => [at === 7 ? '' : `key ${at}`, hash])
     shell.write('wrong.csv', table(['label', 'digest'], rows))
     const { code, stdout, stderr } = await shell.run('import', 'wrong.csv', ...args.slice(0, -1), '--dry-run')

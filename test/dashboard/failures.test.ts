@@ -88,7 +88,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       expect(await page.getByText('token store').count()).toBe(0)
     }))
 
-  it('the page distinguishes an offline browser from an unreachable server, and continues once it is online', () =>
+  it('the page distinguishes an offline browser from an unreachable server, and continues once the browser is online', () =>
     play({ before: seed }, async ({ page }) => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       await page.route(isList, (route) => route.abort('connectionrefused'))

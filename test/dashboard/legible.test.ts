@@ -124,7 +124,7 @@ describe.skipIf(skip !== undefined)(`legibility ${skip ?? ''}`, () => {
     )
   })
 
-  it.each([794, 1280])('nothing is cut off in a printed list, and it has no controls, at %i pixels', (width) => {
+  it.each([794, 1280])('nothing is cut off in a printed list, and the list has no controls, at %i pixels', (width) => {
     const long = 'a.name.that.goes.on.and.on.for.much.longer.than.any.column.has.room.for@acme.example'
     return play(
       {

@@ -14,7 +14,7 @@ describe.skipIf(redis.skip)(`the Redis example ${redis.skip ?? ''}`, () => {
     await withRedis(url, (client) => removeKeys(client, keyPrefix))
   })
 
-  it('the Redis example shows a token that works on two nodes and ends on both when one revokes it', async () => {
+  it('the Redis example shows a token that works on two nodes and ends on both when one node revokes it', async () => {
     vi.stubEnv('REDIS_URL', url)
     vi.stubEnv('KEY_PREFIX', keyPrefix)
     const lines: string[] = []

@@ -86,7 +86,7 @@ describe('the resources option', () => {
   const ask = (token: string): Request => new Request('http://host.test/all', { headers: { authorization: `Bearer ${token}` } })
   const require = requireScopes('a:read')
 
-  it('the resources option of a guard overrides that of the instance, in both directions', async () => {
+  it('the resources option of a guard overrides the option of the instance, in both directions', async () => {
     const strict = make('explicit')
     const token = await limited(strict)
     expect((await authenticate(strict, ask(token), { require })).response?.status).toBe(403)

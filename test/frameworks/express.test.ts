@@ -284,7 +284,7 @@ describe.each([
     ])
   })
 
-  it('Vary names the credential header unless that header is Authorization', async () => {
+  it('on Express, Vary names the credential header unless that header is Authorization', async () => {
     const { tokens, token } = await kit()
     const app = express()
     app.get('/key', authenticate(tokens, { credential: { header: 'x-api-key' } }), say)

@@ -124,7 +124,7 @@ describe('the Fastify plugin', () => {
     await expect((async () => app.register(management, { tokens } as never))()).rejects.toThrow(/actor/)
   })
 
-  it('the plugin follows trustProxy and warns when it contradicts allowedIps', async () => {
+  it('the plugin follows trustProxy and warns when that setting contradicts allowedIps', async () => {
     const { tokens, create } = await kit()
     const { token } = await create({ allowedIps: ['203.0.113.7'] })
     const init = { headers: { authorization: `Bearer ${token}`, 'x-forwarded-for': '203.0.113.7' } }

@@ -170,7 +170,7 @@ describe('on Hono', () => {
     ])
   })
 
-  it('Vary names the credential header', async () => {
+  it('on Hono, Vary names the credential header', async () => {
     const { tokens, token } = await kit()
     const app = new Hono()
     app.use(authenticate(tokens, { credential: { header: 'x-api-key' } }))

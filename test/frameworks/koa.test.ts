@@ -94,7 +94,7 @@ describe.each([
     expect([straight, around]).toEqual([200, 500])
   })
 
-  it('the guard follows the proxy setting and warns when it contradicts allowedIps', async () => {
+  it('the guard follows the proxy setting and warns when that setting contradicts allowedIps', async () => {
     const { tokens, create } = await kit()
     const { token } = await create({ allowedIps: ['203.0.113.7'] })
     for (const [proxy, maxIpsCount, forwarded, status, told] of [
@@ -139,7 +139,7 @@ describe.each([
     })
   })
 
-  it('Vary names the credential header', async () => {
+  it('on Koa, Vary names the credential header', async () => {
     const { tokens, token } = await kit()
     const app = new Koa()
     app.use(authenticate(tokens, { credential: { header: 'x-api-key' } })).use(say)

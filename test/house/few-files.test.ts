@@ -90,7 +90,7 @@ describe('the files of a build', () => {
     expect(one?.size).toBe(2)
   })
 
-  it('an entry contains no lazy import of another entry, because a bundler would need the packages of both', async () => {
+  it('an entry contains no lazy import of another entry, because a bundler would need the packages of both entries', async () => {
     const code = [...(await readBy('stores/memory')).values()].join()
     expect(code).toContain('"row"')
     expect(code).not.toContain('import(')

@@ -86,7 +86,7 @@ describe('a guard', () => {
     expect(() => outcome.use?.done('')).not.toThrow()
   })
 
-  it('two guards of one instance count one use for the same token and warn about it', async () => {
+  it('two guards of one instance count one use for the same token and warn about the second guard', async () => {
     const tokens = fakeTokens(() => allowing(principal))
     const request = withToken()
     const warnings: string[] = []

@@ -208,7 +208,7 @@ describe('a foreign bearer token', () => {
     expect(again.principal).toMatchObject({ kind: 'foreign', tokenId: 'key-6', scopes: ['inventory:read'] })
   })
 
-  it('the use of a foreign bearer token is not counted, and it cannot manage tokens', async () => {
+  it('the use of a foreign bearer token is not counted, and such a token cannot manage tokens', async () => {
     const { token, record } = await tokens.system.create({ name: 'ours', scopes: ['inventory:read'] })
     const foreign = () => ({ tokenId: record.id, scopes: ['inventory:read'] })
     const { principal } = await decide(tokens, request({ authorization: 'Bearer legacy' }), { foreign })

@@ -188,7 +188,7 @@ describe('an admitted use', () => {
     expect(await scopeOf(able, ['a:write'], ['a:read'], ['a:write'])).toEqual(['a:read a:write'])
   })
 
-  it('a use is counted with the alternative scope that granted it, or with all alternatives if none of them did', async () => {
+  it('a use is counted with the alternative scope that granted it, or with all alternatives if none granted it', async () => {
     expect(await scopeOf(fakePrincipal(['a:write']), [{ any: ['a:read', 'a:write'] }])).toEqual(['a:write'])
     expect(await scopeOf(fakePrincipal([]), [{ any: ['a:write', 'a:read'] }])).toEqual(['a:read a:write'])
   })

@@ -32,7 +32,7 @@ it('many tokens from unknown addresses cause a warning', () => {
   expect(warningsAfter(uses(50, () => 'unix:'))).toEqual(['LATCHKEY_W011 the address is not known'])
 })
 
-it('many tokens from three addresses, or few tokens from one, cause no warning', () => {
+it('many tokens from three addresses, or few tokens from one address, cause no warning', () => {
   expect(warningsAfter(uses(500, (at) => `10.0.0.${at % 3}`))).toEqual([])
   expect(warningsAfter(uses(49, () => '10.0.0.1'))).toEqual([])
   expect(warningsAfter(Array.from({ length: 10_000 }, () => ['t1', '10.0.0.1'] as const))).toEqual([])

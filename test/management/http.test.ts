@@ -264,7 +264,7 @@ describe('an outage', () => {
     }
   })
 
-  it('a 503 names the store or a host callback as the cause, or nothing if it was neither', async () => {
+  it('a 503 names the store or a host callback as the cause, or names no cause if it was neither', async () => {
     const down = (): never => {
       throw new Error('secret-host')
     }

@@ -4,7 +4,7 @@ import type { DistinctQuery } from '../../src/store/port.js'
 import { admin, harness, partner, superadmin, user } from './support.js'
 
 describe('tenants and owners to choose from', () => {
-  it("the host's tenants and owners are limited to those of the actor and sorted by name", async () => {
+  it("the host's tenants and owners are limited to the reach of the actor and sorted by name", async () => {
     const asked: string[] = []
     const { call } = harness(
       {},
@@ -136,7 +136,7 @@ describe('tenants and owners to choose from', () => {
     expect([other.status, other.body.code]).toEqual([400, 'invalid_input'])
   })
 
-  it('all of 100,000 tenants are reachable while no call reads more than a few thousand of them or any token', async () => {
+  it('all of 100,000 tenants are reachable, and no call reads a token or more than a few thousand tenants', async () => {
     const all = Array.from({ length: 100_000 }, (_, at) => `t-${String(at).padStart(5, '0')}`)
     let read = 0
     const store = {

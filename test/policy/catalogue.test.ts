@@ -132,7 +132,7 @@ describe('resolve', () => {
 describe('intersect', () => {
   const [some, more] = [catalogue.resolve(['a:read', 'b:read', 'c:all']), catalogue.resolve(['b:read', 'a:read'])]
 
-  test('intersect() keeps scopes in both sets, in the order of the first', () => {
+  test('intersect() keeps scopes in both sets, in the order of the first set', () => {
     expect(catalogue.intersect(some, more).names).toEqual(['a:read', 'b:read'])
     expect(catalogue.intersect(more, some).names).toEqual(['b:read', 'a:read'])
     expect(catalogue.intersect(some, more).has('c:all')).toBe(false)

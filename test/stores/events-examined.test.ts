@@ -38,52 +38,56 @@ const QUERIES: readonly (readonly [string, Partial<EventQuery>, readonly string[
 ]
 
 describe.each(await everyStore())('events on $kind', ({ skip, place }) => {
-  it.skipIf(skip)('events are examined in bounded steps if filters match few of them, and none is lost', { timeout: 120_000 }, async () => {
-    const open = await place()
-    const store = open()
-    onTestFinished(() => Promise.resolve(store.close?.()))
-    await store.migrate?.()
-    for (let at = 0; at < EVENTS; at += 500) {
-      await store.commit({ events: Array.from({ length: Math.min(500, EVENTS - at) }, (_, index) => eventAt(at + index)) })
-    }
-    const all: number[] = []
-    for (let after = 0; ; after = all.at(-1) ?? 0) {
-      const page = await store.events({ prefix, order: 'oldest', after, limit: 1000 })
-      expect((page as EventPage).stoppedAt).toBeUndefined()
-      if (page.length === 0) break
-      all.push(...page.map(({ seq }) => seq))
-    }
-    expect(all).toHaveLength(EVENTS)
-    for (const [what, filter, ids] of QUERIES) {
-      for (const order of ['newest', 'oldest'] as const) {
-        const found: string[] = []
-        let after: number | undefined
-        let stops = 0
-        for (;;) {
-          const query = { prefix, ...filter, ...(order === 'oldest' && { order }), limit: 100, ...(after !== undefined && { after }) }
-          const page: EventPage | undefined = readEvents(await store.events(query), query)
-          found.push(...(page?.map(({ id }) => id) ?? []))
-          if (page?.stoppedAt === undefined) break
-          const start = after ?? (order === 'oldest' ? -1 : Number.POSITIVE_INFINITY)
-          const end = page.stoppedAt
-          const examined = all.filter((seq) => (order === 'oldest' ? seq > start && seq <= end : seq < start && seq >= end))
-          expect(examined.length, `${what}, ${order}`).toBeLessThanOrEqual(1.8 * MOST_EXAMINED)
-          stops += 1
-          after = end
-        }
-        expect(order === 'oldest' ? found : found.toReversed(), `${what}, ${order}`).toEqual(ids)
-        expect(stops, `${what}, ${order}`).toBeGreaterThan(0)
+  it.skipIf(skip)(
+    'events are examined in bounded steps if filters match few of them, and no event is lost',
+    { timeout: 120_000 },
+    async () => {
+      const open = await place()
+      const store = open()
+      onTestFinished(() => Promise.resolve(store.close?.()))
+      await store.migrate?.()
+      for (let at = 0; at < EVENTS; at += 500) {
+        await store.commit({ events: Array.from({ length: Math.min(500, EVENTS - at) }, (_, index) => eventAt(at + index)) })
       }
-    }
-    // Through the verb, an empty page has a cursor.
-    const actor = instance({ store, prefix, deadline: '30s' }).as({ id: 'ada', tenants: ['acme', 'globex'], manages: 'all' })
-    for (const order of ['newest', 'oldest'] as const) {
-      let page = await actor.events({ actorId: 'nobody', order })
-      expect(page.items).toEqual([])
-      expect(page.nextCursor).toBeTypeOf('string')
-      while (page.nextCursor !== undefined) page = await actor.events({ actorId: 'nobody', order, cursor: page.nextCursor })
-    }
-  })
+      const all: number[] = []
+      for (let after = 0; ; after = all.at(-1) ?? 0) {
+        const page = await store.events({ prefix, order: 'oldest', after, limit: 1000 })
+        expect((page as EventPage).stoppedAt).toBeUndefined()
+        if (page.length === 0) break
+        all.push(...page.map(({ seq }) => seq))
+      }
+      expect(all).toHaveLength(EVENTS)
+      for (const [what, filter, ids] of QUERIES) {
+        for (const order of ['newest', 'oldest'] as const) {
+          const found: string[] = []
+          let after: number | undefined
+          let stops = 0
+          for (;;) {
+            const query = { prefix, ...filter, ...(order === 'oldest' && { order }), limit: 100, ...(after !== undefined && { after }) }
+            const page: EventPage | undefined = readEvents(await store.events(query), query)
+            found.push(...(page?.map(({ id }) => id) ?? []))
+            if (page?.stoppedAt === undefined) break
+            const start = after ?? (order === 'oldest' ? -1 : Number.POSITIVE_INFINITY)
+            const end = page.stoppedAt
+            const examined = all.filter((seq) => (order === 'oldest' ? seq > start && seq <= end : seq < start && seq >= end))
+            expect(examined.length, `${what}, ${order}`).toBeLessThanOrEqual(1.8 * MOST_EXAMINED)
+            stops += 1
+            after = end
+          }
+          expect(order === 'oldest' ? found : found.toReversed(), `${what}, ${order}`).toEqual(ids)
+          expect(stops, `${what}, ${order}`).toBeGreaterThan(0)
+        }
+      }
+      // Through the verb, an empty page has a cursor.
+      const actor = instance({ store, prefix, deadline: '30s' }).as({ id: 'ada', tenants: ['acme', 'globex'], manages: 'all' })
+      for (const order of ['newest', 'oldest'] as const) {
+        let page = await actor.events({ actorId: 'nobody', order })
+        expect(page.items).toEqual([])
+        expect(page.nextCursor).toBeTypeOf('string')
+        while (page.nextCursor !== undefined) page = await actor.events({ actorId: 'nobody', order, cursor: page.nextCursor })
+      }
+    },
+  )
 })
 
 it.each(['newest', 'oldest'] as const)('stops reading Redis events that never match, %s first', async (order) => {

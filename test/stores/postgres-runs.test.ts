@@ -69,7 +69,7 @@ describe.skipIf(postgres.skip)(`a feed that continues in a copy of a Postgres da
     expect(await old.changes(page.cursor, 10)).toMatchObject({ everything: true, cursor: ahead })
   })
 
-  it('treats positions of the old database as behind those of the promoted copy, whatever their numbers', async () => {
+  it('treats positions of the old database as behind positions of the promoted copy, whatever their numbers', async () => {
     const first = stores[0] as TokenStore
     await commit(first)
     const [old, promoted] = await promote()

@@ -44,7 +44,7 @@ describe.skipIf(postgres.skip)(`Postgres at serializable with one statement in t
     },
   )
 
-  it('sets up once and makes every change when ten stores start at the same time under serializable isolation', {
+  it('ten stores that start at the same time under serializable isolation set up once and make every change', {
     timeout: 120_000,
   }, async () => {
     const own = await ownSchema(postgres.url ?? '')

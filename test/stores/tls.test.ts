@@ -225,7 +225,7 @@ describe('the transport to a database', () => {
     ['LATCHKEY_DATABASE_PLAIN', { address: '2001:db8::1', ...plain }],
     ['LATCHKEY_DATABASE_UNVERIFIED', { address: '203.0.113.7', encrypted: true, verified: false }],
     ['LATCHKEY_DATABASE_UNVERIFIED', { address: '10.1.2.3', encrypted: true, verified: false }],
-  ] as const)('warns once with %s about %o', (code, transport) => {
+  ] as const)('warns once with %s about the database connection %o', (code, transport) => {
     const warn = vi.fn()
     const tell = tellOnce('postgres', warn)
     for (let times = 0; times < 3; times += 1) tell(transport)

@@ -48,7 +48,7 @@ for (const { kind, skip, place } of await everyStore()) {
       expect(trail[0]).toMatchObject({ action: 'owner.gone', ownerId: 'bob', tenantId: 't1', bulkId: record?.bulkId, reason: 'left' })
     })
 
-    it('keeps the tokens that an owner has in other tenants, and those valid in every tenant, if the owner left one tenant', async () => {
+    it('keeps the tokens that an owner has in other tenants, and tokens valid in every tenant, if the owner left one tenant', async () => {
       const [here, there] = await nodes()
       const left = await mint(here, { ...BOB, tenantId: 't1' })
       const kept = [await mint(here, { ...BOB, tenantId: 't2' }), await mint(here, BOB)]
@@ -70,7 +70,7 @@ for (const { kind, skip, place } of await everyStore()) {
       }
     })
 
-    it('revokes every token of an owner who left, except those that the audit log lists after the departure', async () => {
+    it('revokes every token of an owner who left, except tokens that the audit log lists after the departure', async () => {
       const [here, there] = await nodes()
       for (let round = 0; round < 5; round += 1) {
         const ownerId = `owner-${round}`

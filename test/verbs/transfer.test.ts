@@ -132,7 +132,7 @@ describe('rotate to another owner', () => {
     expect(await transferred(tokens)).toMatchObject([{ before: {}, after: { ownerId: 'cat' } }])
   })
 
-  it('is an ordinary rotation if the owner stays the same', async () => {
+  it('a transfer is an ordinary rotation if the owner stays the same', async () => {
     const tokens = instance({ maxTokens: { perOwner: 1 }, onReuse: 'revoke_lineage' })
     const { old, next } = await transfer(tokens, { ownerId: 'bob', overlap: '1h' })
     expect(next.record).toMatchObject({ ownerId: 'bob', createdBy: 'system', rootId: old.record.id })
@@ -240,7 +240,7 @@ describe('rotate to another owner', () => {
     expect(await verdict(tokens.verify(token))).toBe('ok')
   })
 
-  it('a transfer counts like a new token toward the limit of the new owner, and like a rotation toward that of the tenant', async () => {
+  it('a transfer counts like a new token toward the limit of the new owner, and like a rotation toward the limit of the tenant', async () => {
     const store = memoryStore()
     const loose = instance({ store })
     const tokens = instance({ store, maxTokens: { perOwner: 1, perTenant: 2 } })

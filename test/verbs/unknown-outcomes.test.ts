@@ -40,7 +40,7 @@ const ENDS: readonly (readonly [string, End])[] = [
 ]
 
 describe.each(ENDS)('after %s whose response was lost', (_what, end) => {
-  it('no verification accepts a token whose revocation or deactivation got no response, even if it was in constant use', async () => {
+  it('no verification accepts a token whose revocation or deactivation got no response, even if the token was in constant use', async () => {
     const { tokens, token, record, lost } = await lostAnswers()
     const ended = end(tokens, record.id).catch(({ code }) => code)
     // The token is in constant use, so reads fill the cache while the change is in progress.

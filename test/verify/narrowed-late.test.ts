@@ -13,7 +13,7 @@ beforeEach(() => void vi.mocked(intersectResources).mockClear())
 const owner = () => ({ scopes: ['stock:read'], resources: { warehouse: ['w1', 'w2'] } })
 const limit = () => ({ name: 'minute', by: 'token' as const, limiter: new RateLimiterMemory({ points: 2, duration: 60 }) })
 
-it("a request over a rate limit does not intersect the token's resources with those of its owner", async () => {
+it("a request over a rate limit does not intersect the token's resources with its owner's resources", async () => {
   const tokens = instance({ owner, rateLimit: { onFailure: 'refuse', limits: [limit()] } })
   const { token } = await mint(tokens, { ownerId: 'ann', resources: { warehouse: ['w2', 'w3'] } })
   const verdicts: string[] = []

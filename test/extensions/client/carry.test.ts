@@ -131,7 +131,7 @@ describe('redirects', () => {
     )
   })
 
-  it('an undefined redirect setting does not replace the one of the Request', async () => {
+  it('an undefined redirect setting does not replace the redirect setting of the Request', async () => {
     target = '/final'
     const request = new Request(`${api.origin}/begin`, { redirect: 'error' })
     await expect(client.fetch(request, { redirect: undefined } as object)).rejects.toThrow(/a redirect, which is not followed/)

@@ -176,7 +176,7 @@ describe.each(Object.keys(STORAGES))('%s', (name) => {
     expect((await call(b.client)).caller).toBe(idOf(token))
   })
 
-  it('a resumed process does not end the successor that the process that took over is still saving', async () => {
+  it('a resumed process does not end the successor that another process is still saving after it took over', async () => {
     const [pause, saving] = [gate(), gate()]
     const storage = shared.awake()
     const a = start(shared.suspended(), { fetch: held(pause, 'before') })

@@ -222,7 +222,7 @@ it('a process whose token was replaced waits for the other process to save the n
   expect([...a.errors, ...b.errors]).toEqual([])
 })
 
-it('a process finishes a rotation that another process started and left when it was killed', async () => {
+it('a process finishes a rotation that another process started before it was killed', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const killed = holder(world, store, { save: (state) => (state.token === first ? store.save(state) : new Promise<void>(() => undefined)) })

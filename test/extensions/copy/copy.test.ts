@@ -101,7 +101,7 @@ describe('during a copy', () => {
     for (const node of [early, running]) expect(await verdict(node.verify(token))).toBe('ok')
   })
 
-  it('health and doctor show the progress of a move and the next step on both sides', async () => {
+  it('health and doctor show the progress of a move and the next step on the old and the new instance', async () => {
     const [old, to] = [nodeOver(memoryStore(), QUICK), nodeOver(memoryStore(), QUICK)]
     await mint(old)
     const seen = async () => {

@@ -48,7 +48,7 @@ describe('large reports', () => {
   const post = (body: string | ReadableStream<Uint8Array>) =>
     new Request('https://api.example/leaks', { method: 'POST', body, duplex: 'half' } as RequestInit)
 
-  /** Sends reports that do not end, and lists those that were not read. */
+  /** Sends reports that do not end, and lists the reports that were not read. */
   function flood(intake: Intake) {
     const refused: string[] = []
     const open: ReadableStreamDefaultController<Uint8Array>[] = []

@@ -91,7 +91,7 @@ it('findings that cannot be processed do not keep a leak report from revoking th
   await tokens.close()
 })
 
-it('a leak report that names one token hundreds of times revokes that token and the one listed after it', async () => {
+it('a leak report that names one token hundreds of times revokes that token and the token listed after it', async () => {
   const { tokens, token, send } = await standing()
   const other = await tokens.system.create({ name: 'Shop', scopes: ['a:b'] })
   expect((await send([...many(600, () => token), finding(other.token)])).status).toBe(200)
@@ -135,7 +135,7 @@ it("a leak report handles latchkey's own tokens first, and retries failed findin
   expect(new Set(labels.map(({ label }) => label))).toEqual(new Set(['true_positive']))
 })
 
-it('wrong secrets for one key do not delay a token with another key that comes after them', async () => {
+it('wrong secrets for one key do not delay a later token with another key', async () => {
   const order: string[] = []
   const act = async ({ token }: { readonly token: string }) => order.push(token) > 0
   const keysOf = ({ token }: { readonly token: string }) => (token.startsWith('both') ? ['x', token] : [token.slice(0, 1)])

@@ -225,7 +225,7 @@ describe('revocation (RFC 7009)', () => {
     expect((await tokens.verify(token)).ok).toBe(true)
   })
 
-  it('revocation records the address of the client in the audit log, even if it refuses', async () => {
+  it('revocation records the address of the client in the audit log, even if the revocation is refused', async () => {
     const { tokens, create } = createTokens()
     const { token } = await create()
     const { token: foreign } = await create({ tenantId: 'globex' })

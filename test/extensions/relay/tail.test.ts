@@ -51,7 +51,7 @@ describe('the last pages of the feed', () => {
     expect(tail.answer('30', 100)).toEqual(page(30, 32))
   })
 
-  it('a tail ignores a shorter read and accepts a longer one', () => {
+  it('a tail ignores a shorter read and accepts a longer read', () => {
     const tail = tailOf(10, 12)
     tail.extend('12', page(12, 20), 0)
     tail.extend('12', page(12, 14), 0)

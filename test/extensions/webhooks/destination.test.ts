@@ -120,7 +120,7 @@ describe('receiver addresses', () => {
     ['http://localhost/', ['127.0.0.1']],
     ['http://localhost/', ['93.184.215.14']],
     ['https://localhost/', ['127.0.0.1']],
-  ])('a delivery to %s is refused before connecting when it resolves to %j', async (url, addresses) => {
+  ])('a delivery to %s is refused before connecting when the name resolves to %j', async (url, addresses) => {
     const destination = readDestination('url', url, ['::1'], resolving(addresses))
     expect(await post(destination)).toEqual({ delivered: false, failure: 'address_refused' })
   })

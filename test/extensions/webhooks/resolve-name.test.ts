@@ -67,7 +67,7 @@ it('the name lookup returns the addresses of both families', async () => {
   expect(asked).toEqual([])
 })
 
-it('names whose servers never respond delay no other name and occupy no thread of the platform', async () => {
+it('lookups of names whose servers never respond delay no other lookup and occupy no thread of the platform', async () => {
   const server = await nameServer({ 'quick.example': ['93.184.215.14'] })
   const { asked, resolve: byPlatform } = platform()
   const resolve = createResolve([server], byPlatform)
