@@ -1,8 +1,8 @@
 /**
  * A custom store: everything in one file, one JSON line for each change, synced before it is acknowledged.
  *
- * The lines are the source of truth, and the state in memory is derived from them: opening the store reads them again. Suitable for
- * one process and some ten thousand tokens. `docs/writing-a-store.md` explains it, and its test runs the store contract on it.
+ * The lines are the source of truth, and the state in memory is derived from them: opening the store reads them again. Suitable for one process and about
+ * ten thousand tokens. `docs/writing-a-store.md` explains it, and its test runs the store contract on it.
  */
 import { type FileHandle, open } from 'node:fs/promises'
 import type { BulkResult, NodeLease, StoredTicket, TokenStore } from 'latchkey'

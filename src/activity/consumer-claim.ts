@@ -96,7 +96,7 @@ export class ConsumerClaim {
     this.#position = Math.max(this.#position, seq)
   }
 
-  /** Sets the position for work that may also move backward. */
+  /** Sets the position. Unlike the position of a consumer, it may also move backward. */
   setTo(position: number): void {
     this.#position = position
   }

@@ -35,7 +35,7 @@ export type TokenFormat = {
   /** An `Authorization` scheme that its tokens use in addition to `Bearer`, such as `Token`. */
   readonly scheme?: string
   /**
-   * A regular expression for its tokens, as text, with which the page removes a token that was pasted into a field. Absent: its tokens cannot be
+   * A regular expression for its tokens, as text. The page uses it to remove a token that was pasted into a field. Absent: its tokens cannot be
    * recognized.
    */
   readonly shape?: string

@@ -20,7 +20,7 @@ export type Renewals = {
 /** A rotation in progress, or a check whether a rotation is due. It may continue after its outcome is known, while a successor cannot be saved. */
 type Renewal = { readonly outcome: Promise<void>; readonly forced: boolean }
 
-/** Settings may change in the meantime, so a distant date is looked up again. */
+/** Settings may change in the meantime, so a date far in the future is checked again. */
 export const MAX_LOOK_MS = 3_600_000
 export const MIN_PAUSE_MS = 1000
 const MAX_BACKOFF_MS = 300_000

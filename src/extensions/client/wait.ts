@@ -1,4 +1,4 @@
-/** Waits. If the platform allows it, the timer does not keep the process alive, unless `holds`. */
+/** Waits. If the platform allows it, the timer does not keep the process alive, unless `holds` is set. */
 export function sleep(ms: number, holds?: boolean): Promise<void> {
   return new Promise((resolve) => {
     const timer: number | { unref?(): unknown } = setTimeout(resolve, ms)

@@ -56,7 +56,7 @@ export function givenFields(input: Input, by: 'create' | 'update'): GivenFields 
   return given
 }
 
-/** Returns the fields without those to be removed, as settings for a new token. */
+/** Returns the fields that are not removed, as settings for a new token. */
 export function withoutNull(given: GivenFields): Partial<StoredToken> {
   return ownFields(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null)))
 }

@@ -14,7 +14,7 @@ export function User({ id }: { readonly id: string }): JSX.Element {
 
 type Named = { readonly kind: Kind; readonly id: string }
 
-/** A tenant or person by name, without a link. The title has the whole name, which may be cut off, and the id. */
+/** A tenant or person by name, without a link. The title has the whole name, which may be cut off in the text, and the ID. */
 export function Name({ kind, id }: Named): JSX.Element {
   const name = useName(kind, id)
   return <bdi title={labelOf({ id, name })}>{name}</bdi>
