@@ -47,7 +47,7 @@ const sources: Sources = {
 }
 
 /**
- * Keeps tokens in MySQL (8.0.17 or newer) or MariaDB (10.4 or newer), for any number of nodes, which find each other's changes by polling.
+ * Keeps tokens in MySQL (8.0.17 or newer) or MariaDB (10.6 or newer), for any number of nodes, which find each other's changes by polling.
  *
  * @throws `invalid_input` for unknown or invalid options
  * @example

@@ -9,6 +9,7 @@ import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import { FairQueue } from './fair-queue.js'
 import { halves, Parts } from './parts.js'
+import { Passes } from './passes.js'
 
 /** One kind of occurrence produces at most one event in this period. */
 const WINDOW_MS = 60_000
@@ -58,7 +59,11 @@ export class CoalescedEvents {
   #refilledAt = 0
   #unsent: readonly StoredEvent[] = []
   readonly #parts: Parts<readonly StoredEvent[]>
-  #sending: Promise<void> | undefined
+  // One batch at a time, because two writers that send the same events would each mistake the other's events for their own.
+  readonly #passes: Passes<{ readonly now: number; readonly all: boolean }> = new Passes(
+    ({ now, all }) => this.#sendAll(now, all),
+    (earlier, later) => ({ now: later.now, all: earlier.all || later.all }),
+  )
 
   constructor(options: CoalescingOptions) {
     this.#options = options
@@ -116,12 +121,7 @@ export class CoalescedEvents {
    * @throws StoreUnavailableError `store_unavailable`; the next flush retries the same events
    */
   async flush(now: number, all: boolean): Promise<void> {
-    // Writes one batch at a time, because two writers that send the same events would each mistake the other's events for their own.
-    while (this.#sending !== undefined) await this.#sending.catch(() => undefined)
-    this.#sending = this.#sendAll(now, all).finally(() => {
-      this.#sending = undefined
-    })
-    await this.#sending
+    await this.#passes.run({ now, all })
   }
 
   async #sendAll(now: number, all: boolean): Promise<void> {

@@ -2,6 +2,7 @@ import type { StoredEvent } from '../model/event.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import { PLACED_AT_ONCE } from '../store/port.js'
 import { untilDone } from '../store/until-done.js'
+import { Passes } from './passes.js'
 
 /** How long to look frequently for the end of a host transaction. If it takes longer, the next sweep of any node finds it. */
 const EXPECT_MS = 60_000
@@ -19,8 +20,10 @@ export class Outbox {
   readonly #announce: (events: readonly StoredEvent[]) => void
   readonly #committed: (tokenId: string) => void
   #expectedUntil = Number.NEGATIVE_INFINITY
-  #underWay: Promise<void> | undefined
-  #queued: Promise<void> | undefined
+  readonly #passes: Passes<undefined> = new Passes(
+    () => this.#placeAll(),
+    () => undefined,
+  )
 
   constructor(
     store: GuardedStore,
@@ -60,22 +63,8 @@ export class Outbox {
    *
    * @throws StoreUnavailableError `store_unavailable`
    */
-  place(): Promise<void> {
-    if (this.#queued !== undefined) return this.#queued
-    if (this.#underWay === undefined) return this.#begin()
-    const next = (): Promise<void> => {
-      this.#queued = undefined
-      return this.#begin()
-    }
-    this.#queued = this.#underWay.then(next, next)
-    return this.#queued
-  }
-
-  #begin(): Promise<void> {
-    this.#underWay = this.#placeAll().finally(() => {
-      this.#underWay = undefined
-    })
-    return this.#underWay
+  async place(): Promise<void> {
+    await this.#passes.run(undefined)
   }
 
   async #placeAll(): Promise<void> {

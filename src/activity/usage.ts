@@ -4,6 +4,7 @@ import type { LastUse } from '../model/usage.js'
 import { Dates } from '../policy/instant.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
+import { Passes } from './passes.js'
 import { UsageSender, type UsageSheet, usesOf } from './usage-sender.js'
 import { UsageShares } from './usage-shares.js'
 import { STRANGER, UsageSlot } from './usage-slot.js'
@@ -26,7 +27,10 @@ export class UsageRecorder {
   #strangers: UsageShares = new UsageShares(MAX_STRANGE_SLOTS, 0)
   /** Slots that accept no more counts but are not part of a batch yet. */
   #sealed: Map<string, UsageSlot> = new Map()
-  #sending: Promise<void> | undefined
+  readonly #passes: Passes<undefined> = new Passes(
+    () => this.#sendAll(),
+    () => undefined,
+  )
   #toldDropped = false
   /** Uses that could not be counted: the store was unreachable and every buffer full, or the store refused them. */
   dropped = 0
@@ -79,16 +83,12 @@ export class UsageRecorder {
   }
 
   /**
-   * Writes everything that was counted before this call.
+   * Writes everything that was counted before this call. Calls that arrive during a pass share the next one.
    *
    * @throws StoreUnavailableError `store_unavailable`; nothing is lost, the next flush sends it again
    */
   async flush(): Promise<void> {
-    while (this.#sending !== undefined) await this.#sending.catch(() => undefined)
-    this.#sending = this.#sendAll().finally(() => {
-      this.#sending = undefined
-    })
-    await this.#sending
+    await this.#passes.run(undefined)
   }
 
   async #sendAll(): Promise<void> {

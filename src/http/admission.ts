@@ -3,8 +3,12 @@ import type { Decider, UseOutcome } from '../instance.js'
 import type { Principal, RateState } from '../model/principal.js'
 import { endRequest } from '../verify/principal.js'
 import type { OnWarning } from './diagnostics.js'
+import { systemMonotonic } from './options.js'
 import type { PlainResponse } from './problem.js'
 import type { Refuse } from './refuse.js'
+
+/** How long a check may continue after its client has left, if the instance has no deadline. */
+const LONGEST_CHECK_MS = 10_000
 
 /** A configured `authenticate(tokens, options)`. It makes the decisions; adapters only translate. */
 export type Guard = {
@@ -159,11 +163,8 @@ class RequestUse implements Use, OpenUse {
   #scope = ''
   #endpointOf: (() => string) | undefined
   #response: NodeResponse | undefined
-  /**
-   * Whether the client left before the response had begun, since the last flush or earlier. Checks may continue for a while after that, and nothing reports
-   * their end.
-   */
-  #left: 'now' | 'earlier' | undefined
+  /** When the client left before the response had begun. Checks may continue until their deadline, and nothing reports their end. */
+  #leftAt: number | undefined
 
   constructor(decider: Decider, principal: Principal, ip: string | undefined) {
     this.tokenId = principal.tokenId
@@ -208,17 +209,19 @@ class RequestUse implements Use, OpenUse {
     return () => {
       if (principal !== undefined) endRequest(principal)
       if (response === undefined || response.headersSent === true || this.#decider.openUses === undefined) this.settle(true)
-      else this.#left = 'now'
+      else this.#leftAt = this.#now()
     }
+  }
+
+  #now(): number {
+    return (this.#decider.monotonic ?? systemMonotonic)()
   }
 
   settle(now: boolean): void {
     if (this.#counted) return
     if (!now && this.#response?.headersSent !== true) {
-      if (this.#left !== 'earlier') {
-        if (this.#left === 'now') this.#left = 'earlier'
-        return
-      }
+      const { deadlineMs = LONGEST_CHECK_MS } = this.#decider
+      if (this.#leftAt === undefined || this.#now() - this.#leftAt <= deadlineMs) return
     }
     let endpoint = ''
     try {

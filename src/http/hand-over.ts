@@ -18,21 +18,25 @@ export function checkWaitUntil(given: unknown): void {
 }
 
 /** When the work is passed on, and which secrets an error of the platform must not quote. */
-type Leaving = { readonly before?: Promise<unknown>; readonly secrets: () => readonly string[] }
+type Leaving = { readonly before?: () => Promise<unknown>; readonly secrets: () => readonly string[] }
 
 /**
  * Passes the writes that a request left behind (its use, a refusal, a refused attempt) to the platform. The request neither waits for them nor fails with them;
  * errors are reported.
  */
-export function handOver({ flush, report }: Decider, waitUntil: WaitUntil | undefined, { before = DONE, secrets }: Leaving): void {
+export function handOver({ flush, report }: Decider, waitUntil: WaitUntil | undefined, { before = done, secrets }: Leaving): void {
   if (waitUntil === undefined || flush === undefined) return
   const failed = (error: unknown): void => report('waitUntil', tellableFault('waitUntil failed', error, secrets()))
   try {
-    const answer = waitUntil(before.then(flush).catch((error: unknown) => report('flush', error)))
+    const answer = waitUntil(
+      before()
+        .then(flush)
+        .catch((error: unknown) => report('flush', error)),
+    )
     if (isThenable(answer)) Promise.resolve(answer).catch(failed)
   } catch (error) {
     failed(error)
   }
 }
 
-const DONE: Promise<void> = Promise.resolve()
+const done = (): Promise<void> => Promise.resolve()

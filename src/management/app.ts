@@ -191,7 +191,7 @@ export function createApp(
     } catch (error) {
       return finish(refuse(error), request, settings)
     } finally {
-      handOver(inside, arriving.waitUntil, { before: trace.settled(), secrets })
+      handOver(inside, arriving.waitUntil, { before: trace.settled, secrets })
     }
   }
 }

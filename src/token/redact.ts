@@ -195,12 +195,16 @@ class Filter {
   }
 }
 
-/** Truncates a string that is too long to search: between two words, or within a long word, where less than one part of a secret can be left. */
+/**
+ * Truncates a string that is too long to search: between two words, or within a long word, where less than one part of a secret can be left.
+ *
+ * Tokens are redacted first, because no pattern finds the beginning of a token. Such a beginning can only be at the end, which is dropped.
+ */
 function startOf(text: string): string {
   if (text.length <= MOST_SEARCHED) return text
-  const start = text.slice(0, MOST_SEARCHED)
+  const start = redact(text.slice(0, MOST_SEARCHED)).slice(0, -LONGEST_TOKEN)
   const words = Math.max(start.lastIndexOf(' '), start.lastIndexOf('\n')) + 1
-  return `${words > MOST_SEARCHED / 2 ? start.slice(0, words) : start}…`
+  return `${words > start.length / 2 ? start.slice(0, words) : start}…`
 }
 
 /**

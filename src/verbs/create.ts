@@ -41,6 +41,11 @@ export async function create(context: Context, actor: ReadActor, input: unknown,
   }
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const minted = mint(context, draft, actor, given)
+    if (given.idempotencyKey !== undefined) {
+      // A retry usually finds the token. To insert it again would lock it, and hold up its revocation.
+      const stored = await context.store.findOne(minted.record.id)
+      if (stored !== undefined) return replay(context, minted.record, actor, stored)
+    }
     const eventId = given.idempotencyKey === undefined ? undefined : creationId(minted.record.id)
     const event = auditEvent('token.created', actor, now, { after: minted.record, id: eventId })
     const change = { inserts: [minted.record], events: [event] }

@@ -39,9 +39,9 @@ const shape: z.ZodType<Given> = z.strictObject(usageOfFields)
  */
 export async function usageOf(context: Context, actor: ReadActor, input: unknown): Promise<{ readonly items: readonly UsageSummary[] }> {
   const { now, ids, from, to, stepMs } = readInput(context, input)
-  await flushUsage(context)
   const visible = await visibleAmong(context, actor, 'usageOf', ids, now)
   if (visible.length === 0) return { items: [] }
+  await flushUsage(context)
   const { counts } = await context.store.usage({ tokenIds: visible, from, to, stepMs, limit: 2 * MAX_STEPS_IN_ALL })
   const byToken = new Map<string, UsageCount[]>(visible.map((id) => [id, []]))
   for (const count of counts) byToken.get(count.tokenId)?.push(count)

@@ -8,6 +8,7 @@ import { readShape } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
 import { findListed } from './get.js'
 import { canSee, type ReadActor } from './lib/actor.js'
+import { withLastUse } from './lib/last-use.js'
 import { flushUsage } from './lib/waits.js'
 
 const HOUR_MS = 3_600_000
@@ -43,9 +44,10 @@ export const usageShape: z.ZodType<Given> = z.strictObject({
  */
 export async function usage(context: Context, actor: ReadActor, id: unknown, range: unknown): Promise<UsageReport> {
   const { from, to, end, stepMs } = readRange(range, readClock(context.settings.clock, 'the range cannot be determined'))
+  const found = await findListed(context, actor, id)
+  if (found === undefined || !canSee(actor, found)) throw new NotFoundError(String(id))
+  const stored = withLastUse(context, found)
   await flushUsage(context)
-  const stored = await findListed(context, actor, id)
-  if (stored === undefined || !canSee(actor, stored)) throw new NotFoundError(String(id))
   const rows = await (stepMs === HOUR_MS ? readOnce : readInSteps)(context, { tokenId: stored.id, from, to, end, stepMs })
   if (rows === undefined) throw tooMany(stepMs)
   const unusedScopes = context.usage === undefined ? undefined : unusedAmong(context.settings.catalogue, stored.scopes, rows.counts)

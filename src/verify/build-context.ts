@@ -145,8 +145,8 @@ export function buildContext(settings: Settings): Context {
     const now = clock()
     await Promise.all(buffers.map((buffer) => buffer.flush(now, false)))
   }
-  // These write one item at a time, which may take long. Nothing else waits for them.
-  const oneByOne = new Set<Buffered>([lineages, importedChanges].filter((buffer) => buffer !== undefined))
+  // These may need many writes. Nothing else waits for them.
+  const lengthy = new Set<Buffered>([usage, lineages, importedChanges].filter((buffer) => buffer !== undefined))
   const flushing = new Set<Buffered>()
   const flushSlow = async (buffer: Buffered, now: number): Promise<void> => {
     flushing.add(buffer)
@@ -162,8 +162,8 @@ export function buildContext(settings: Settings): Context {
     {
       flush: async () => {
         const now = clock()
-        for (const buffer of oneByOne) if (buffer.pending && !flushing.has(buffer)) void flushSlow(buffer, now)
-        await Promise.all(buffers.filter((buffer) => !oneByOne.has(buffer)).map((buffer) => buffer.flush(now, false)))
+        for (const buffer of lengthy) if (buffer.pending && !flushing.has(buffer)) void flushSlow(buffer, now)
+        await Promise.all(buffers.filter((buffer) => !lengthy.has(buffer)).map((buffer) => buffer.flush(now, false)))
       },
       pending: () => buffers.some(({ pending }) => pending),
       sweep: () => outbox.place(),

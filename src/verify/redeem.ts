@@ -37,10 +37,10 @@ export async function redeem(context: Context, ticket: unknown, request: VerifyC
     context.records.noteGuess(request?.ip)
     return refuseUnknown(context)
   }
-  const left = taken.expiresAt - settings.clock()
-  // Clocks that differ between nodes cannot explain such a long remaining life, so the instant is corrupt.
-  if (!(left > 0 && left <= 2 * TICKET_MS)) return refuseUnknown(context)
   try {
+    const left = taken.expiresAt - readClock(settings.clock, 'the ticket cannot be redeemed')
+    // Clocks that differ between nodes cannot explain such a long remaining life, so the instant is corrupt.
+    if (!(left > 0 && left <= 2 * TICKET_MS)) return refuseUnknown(context)
     const entry = await context.records.readAgain(taken.tokenId, leftUntil(dueAt, settings))
     // Once a format has ended, anything derived from its tokens is refused too.
     const known = entry !== undefined && !endedWithFormat(settings.imports, entry.parts.importedFrom, settings.clock())
@@ -69,8 +69,9 @@ function giveBack(context: Context, taken: StoredTicket): void {
 }
 
 /** Saves a ticket again. If this fails, the ticket is lost. It admitted no caller, and it can never be used twice. */
-async function saveAgain({ settings, store }: Context, taken: StoredTicket): Promise<void> {
-  const now = settings.clock()
+async function saveAgain({ store }: Context, taken: StoredTicket): Promise<void> {
+  // The instant at which the ticket was issued. The clock may be the fault that refused the connection.
+  const now = taken.expiresAt - TICKET_MS
   await store.saveTicket(taken, { max: Number.MAX_SAFE_INTEGER, now, forgetBefore: now - FORGET_AFTER_MS }).catch(() => undefined)
 }
 

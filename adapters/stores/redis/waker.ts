@@ -34,7 +34,7 @@ export function createWaker(connection: Connection, channel: string): Waker {
   function stop(): void {
     const stopping = listening
     listening = undefined
-    void stopping?.then((listener) => listener?.close())
+    stopping?.then((listener) => listener?.close()).catch(() => undefined)
   }
 
   return {

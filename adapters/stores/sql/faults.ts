@@ -7,6 +7,7 @@ import type { Fault } from './quirks.js'
 const messages: { readonly [Kind in Fault]: string } = {
   duplicate: 'a row with the same key already exists',
   contention: 'other transactions kept conflicting with this one: retry',
+  waited: 'another transaction did not release its lock in time: find the transaction that stays open',
   connection: 'the database cannot be reached: check that it is running and that the address in the options is correct',
   encryption:
     "the encrypted connection failed: check the server's certificate, and whether the server's TLS settings match the connection string",

@@ -10,3 +10,18 @@ export const oneAtATime = <K extends object>(): (<T>(key: K, work: () => T | Pro
     return mine
   }
 }
+
+/** Like `oneAtATime`, with texts as keys. A key is kept only while work waits or runs. */
+export const oneAtATimeByText = (): (<T>(key: string, work: () => T | Promise<T>) => Promise<T>) => {
+  const last: Map<string, Promise<unknown>> = new Map()
+  return async (key, work) => {
+    const mine = (last.get(key) ?? Promise.resolve()).then(work)
+    const ended = mine.catch(() => undefined)
+    last.set(key, ended)
+    try {
+      return await mine
+    } finally {
+      if (last.get(key) === ended) last.delete(key)
+    }
+  }
+}

@@ -14,6 +14,8 @@ export type Fault =
   | 'duplicate'
   /** A conflict with another transaction: the same work succeeds when it is retried. */
   | 'contention'
+  /** A lock was not free in time. Soon reported, this is a conflict; otherwise, a transaction stays open. */
+  | 'waited'
   /** The connection was lost or never made. */
   | 'connection'
   /** The server refuses or requires TLS, or its certificate is not trusted. */
@@ -68,6 +70,8 @@ export type Quirks = {
   nameIndexes?(names: Names): CompiledQuery<{ readonly found: Wide }>
   /** Whether this error of `for update nowait` means that another transaction holds a lock on one of the rows. Absent: there is one writer at a time. */
   isHeld?(error: unknown): boolean
+  /** Makes a select or an update find rows by their IDs alone. Absent: it does so anyway. */
+  byKey?<R>(query: CompiledQuery<R>): CompiledQuery<R>
   /** Whether a `with` clause can contain an update. */
   readonly updatesInWith?: true
   /** Whether a statement can step through the groups of an index, but not seek by a value that it has just found. */

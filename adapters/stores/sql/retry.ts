@@ -32,10 +32,14 @@ const PATIENT: Manner = { most: MOST_ATTEMPTS, rest: pause }
 
 const saidSoon = (began: number): boolean => performance.now() - began < SAYS_SO_WITHIN_MS
 
+/** Whether other transactions interfered with an attempt. After a long wait for a lock, another attempt would wait again, with the other transactions of this process behind it. */
+const isConflict = (fault: Fault, began: number): boolean => fault === 'contention' || (fault === 'waited' && saidSoon(began))
+
 const repeat = async <T>(faultOf: FaultOf, { most, rest }: Manner, work: () => Promise<T>, lostBefore = false): Promise<T> => {
   let lost = lostBefore
   const began = performance.now()
   for (let attempt = 1; ; attempt += 1) {
+    const attemptBegan = performance.now()
     try {
       return await work()
     } catch (error) {
@@ -43,7 +47,7 @@ const repeat = async <T>(faultOf: FaultOf, { most, rest }: Manner, work: () => P
       const fault = faultOf(error)
       // A connection that died while idle fails at its next use, once.
       const idleOneDied = fault === 'connection' && !lost && saidSoon(began)
-      if (attempt === most || (fault !== 'contention' && !idleOneDied)) throw error
+      if (attempt === most || (!isConflict(fault, attemptBegan) && !idleOneDied)) throw error
       if (fault === 'connection') lost = true
       else await rest(attempt)
     }
@@ -84,7 +88,7 @@ export const createQueue = (faultOf: FaultOf): (<T>(work: () => Promise<T>) => P
     } catch (error) {
       if (error instanceof Unrepeatable) throw error.cause
       const fault = faultOf(error)
-      if (fault === 'contention') return await behind(work)
+      if (isConflict(fault, began)) return await behind(work)
       if (fault === 'connection' && saidSoon(began)) return await repeat(faultOf, PATIENT, work, true)
       throw error
     }

@@ -65,7 +65,7 @@ const differencesOf = (written: readonly StoredToken[], rows: readonly TokenRow[
 }
 
 /** The store cannot be written at the moment, so no value can be altered, and a real write will report the fault itself. */
-const CANNOT_WRITE: ReadonlySet<Fault> = new Set(['full', 'locked', 'contention'])
+const CANNOT_WRITE: ReadonlySet<Fault> = new Set(['full', 'locked', 'contention', 'waited'])
 
 /**
  * Writes two tokens into the tables, reads them back and removes them, in one transaction that is never committed.

@@ -244,10 +244,11 @@ export function createKeeper(settings: Settings): Keeper {
       }
       return unsaved?.token === refused ? undefined : unsaved?.token
     },
-    async rotate() {
-      await held()
-      return renewals.force(unsaved !== undefined)
-    },
+    rotate: () =>
+      renewals.force(async () => {
+        await held()
+        return unsaved !== undefined
+      }),
     settled: renewals.settled,
   }
 }

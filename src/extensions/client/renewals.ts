@@ -12,20 +12,20 @@ export type Renewals = {
   lookAt: number
   /** Starts a check if it is due. Waits for the check only from `lateAt` on. */
   look(lateAt: number): Promise<void>
-  /** Rotates now. Joins a rotation in progress, but not a check whether a rotation is due. */
-  force(isRotating: boolean): Promise<void>
+  /** Rotates once the state is known. Joins a rotation in progress, but not a check whether a rotation is due. `ready` returns whether one is in progress. */
+  force(ready: () => Promise<boolean>): Promise<void>
   settled(): Promise<void>
 }
 
 /** A rotation in progress, or a check whether a rotation is due. It may continue after its outcome is known, while a successor cannot be saved. */
-type Renewal = { readonly outcome: Promise<void>; readonly forced: boolean }
+type Renewal = { readonly outcome: Promise<void>; readonly isForced: boolean }
 
 /** Settings may change in the meantime, so a date far in the future is checked again. */
 export const MAX_LOOK_MS = 3_600_000
 export const MIN_PAUSE_MS = 1000
 const MAX_BACKOFF_MS = 300_000
-/** How many times `settled` checks whether a failed rotation has finished: ten times per deadline. */
-const LOOKS = 30
+/** For how many deadlines `settled` checks whether a failed rotation has finished, ten times in each. */
+const PATIENCE = 3
 
 const quiet = (): undefined => undefined
 
@@ -35,18 +35,25 @@ export function createRenewals({ report, deadlineMs }: Settings, renew: Renew, i
   let failures = 0
   /** The last failure, until a rotation succeeds. */
   let failure: ClientError | undefined
+  /** Whether the server may have rotated the token although no answer said so. A later refusal does not show that it has not. */
+  let mayHaveRotated = false
+  /** The calls of `force` that have not finished. */
+  const forced: Set<Promise<void>> = new Set()
 
   function fail(error: unknown): ClientError {
     failure = asClientError(error)
+    // A server that refused has not rotated the token. Otherwise it may have.
+    if ((failure.status ?? 500) > 428) mayHaveRotated = true
     report(failure)
     return failure
   }
 
-  async function run(forced: boolean, doubtful: (error: unknown) => void): Promise<void> {
+  async function run(isForced: boolean, doubtful: (error: unknown) => void): Promise<void> {
     try {
-      await renew(forced, doubtful)
+      await renew(isForced, doubtful)
       failures = 0
       failure = undefined
+      mayHaveRotated = false
     } catch (error) {
       const { code, retryAfterSeconds = 0 } = fail(error)
       // A refusal stays in effect until a person changes something.
@@ -60,15 +67,21 @@ export function createRenewals({ report, deadlineMs }: Settings, renew: Renew, i
     }
   }
 
-  function start(forced: boolean): Promise<void> {
+  function start(isForced: boolean): Promise<void> {
     if (renewal !== undefined) return renewal.outcome
     const outcome = new Promise<void>((resolve, reject) => {
-      run(forced, (error) => reject(fail(error))).then(resolve, reject)
+      run(isForced, (error) => reject(fail(error))).then(resolve, reject)
     })
     // `report` receives the error, and so does any caller that awaits the rotation.
     outcome.catch(quiet)
-    renewal = { outcome, forced }
+    renewal = { outcome, isForced }
     return outcome
+  }
+
+  async function forceWhen(ready: () => Promise<boolean>): Promise<void> {
+    const isRotating = await ready()
+    if (renewal !== undefined && !renewal.isForced && !isRotating) await renewal.outcome.catch(quiet)
+    return start(true)
   }
 
   const renewals: Renewals = {
@@ -80,19 +93,25 @@ export function createRenewals({ report, deadlineMs }: Settings, renew: Renew, i
       const outcome = start(false)
       if (isLate) await within(deadlineMs, outcome).catch(quiet)
     },
-    async force(isRotating) {
-      if (renewal !== undefined && !renewal.forced && !isRotating) await renewal.outcome.catch(quiet)
-      return start(true)
+    async force(ready) {
+      const rotated = forceWhen(ready)
+      forced.add(rotated)
+      try {
+        await rotated
+      } finally {
+        forced.delete(rotated)
+      }
     },
     async settled() {
-      await renewal?.outcome.catch(quiet)
-      // A server that refused has not rotated the token. Otherwise it may have.
-      for (
-        let looks = 0;
-        failure !== undefined && (renewal !== undefined || ((failure.status ?? 500) > 428 && (await isLosable())));
-        looks += 1
-      ) {
-        if (looks > LOOKS) throw new ClientError(failure.code, `the token may be lost: ${failure.message}`)
+      let last: Renewal | undefined
+      // A check whether a rotation is due, or a rotation, may be followed by another rotation.
+      while (forced.size > 0 || (renewal !== undefined && renewal !== last)) {
+        last = renewal
+        await Promise.allSettled([...forced, renewal?.outcome])
+      }
+      const until = performance.now() + PATIENCE * deadlineMs
+      while (failure !== undefined && (renewal !== undefined || (mayHaveRotated && (await isLosable())))) {
+        if (performance.now() > until) throw new ClientError(failure.code, `the token may be lost: ${failure.message}`)
         await renewals.look(NEVER)
         await sleep(deadlineMs / 10, true)
       }

@@ -81,7 +81,7 @@ export class Line {
       const stop = await transport.subscribe(name, (text) => this.#take(text))
       if (typeof stop !== 'function') return
       if (this.#isOpen) this.#stops.push(stop)
-      else void stop()
+      else await stop()
     }
     subscribed().catch((error: unknown) => {
       if (!this.#isOpen) return

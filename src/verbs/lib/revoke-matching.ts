@@ -4,6 +4,7 @@ import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
 import type { Context } from '../../verify/context.js'
 import { revokeInTurn } from '../../verify/in-turn.js'
+import { placeEvents } from './waits.js'
 
 /** Returns what a revocation without a version writes to each token, with a new bulk ID. */
 export function stampOf({ at, actorId, reason }: StoredEvent, revokedCode: RevocationStamp['revokedCode']): RevocationStamp {
@@ -23,6 +24,8 @@ export async function revokeMatching(
   revokedCode: RevocationStamp['revokedCode'],
   event: StoredEvent,
 ): Promise<number> {
+  // Otherwise, the revocation would place these events, however many there are, while no other change can be made.
+  await placeEvents(context)
   const stamp = stampOf(event, revokedCode)
   let begun = false
   const result = await revokeInTurn(context, event.tenantId, filter, async () => {

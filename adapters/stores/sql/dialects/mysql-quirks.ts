@@ -13,10 +13,10 @@ import { diagnoseMysql } from './mysql-diagnose.js'
 // https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 const numbers: ReadonlyMap<number, Fault> = new Map([
   [1062, 'duplicate'],
-  // Row changed since it was read, lock wait timeout, deadlock.
+  // Row changed since it was read, deadlock.
   [1020, 'contention'],
-  [1205, 'contention'],
   [1213, 'contention'],
+  [1205, 'waited'],
   // MySQL's response to NOWAIT. MariaDB reports 1205.
   [3572, 'locked'],
   // ER_SECURE_TRANSPORT_REQUIRED
@@ -120,6 +120,8 @@ export const mysqlQuirks: Quirks = {
     release: CompiledQuery.raw("select release_lock(concat(left(database(), 20), '.', ?))", [`${tablePrefix}up`]),
   }),
   faultOf,
+  // In a small table, MySQL would otherwise read all rows, or all of another index, and meet the locks of unrelated rows.
+  byKey: (query) => ({ ...query, sql: query.sql.replace(/^(update|select .+? from) (`\w+`)/, '$1 $2 force index (primary)') }),
   isHeld: (error) => [1205, 3572].includes(Number(Reflect.get(Object(error), 'errno'))),
   table: ({ tablePrefix }, table) => `\`${tablePrefix}${table}\``,
   migrations: mysqlMigrations,

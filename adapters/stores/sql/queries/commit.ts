@@ -2,12 +2,14 @@ import { prefixOf } from '../../../../src/store/moving.js'
 import type { Change, CommitResult } from '../../../../src/store/port.js'
 import { chunks, type Sql } from '../context.js'
 import { affected, ask, CapSignal, ConflictSignal, type Steps } from '../engine.js'
+import { oneAtATimeByText } from '../one-at-a-time.js'
 import { tokenToRow } from '../schema/token-row.js'
 import { deleteByKey } from './by-key.js'
 import { isExceeded } from './caps.js'
 import { eraseFields } from './erasures.js'
 import { type Line, ownerLine, tokenLine } from './lines.js'
-import { refuseFenced } from './moves.js'
+import { refuseFenced, refuseFencedIn } from './moves.js'
+import { trimSteps } from './retention.js'
 import { lockTokens, untilFree } from './token-locks.js'
 import { clearUsage } from './usage.js'
 import { cutFeed, writeFeed } from './write-feed.js'
@@ -73,15 +75,39 @@ const existing = async (sql: Sql, change: Change): Promise<string | undefined> =
   return undefined
 }
 
+function* clearSome(sql: Sql, change: Change, tokenIds: readonly string[]): Steps<boolean> {
+  yield* refuseFencedIn(sql, prefixOf(change))
+  return yield* trimSteps(sql, { tokenIds, countsBefore: Number.MAX_SAFE_INTEGER, addressesBefore: Number.MAX_SAFE_INTEGER })
+}
+
+/**
+ * Removes the usage of tokens that are about to be removed, one batch at a time. Tokens can have many rows of usage, and to remove them under the lock of the
+ * feed would delay the changes of all tenants.
+ */
+const clearAhead = async (sql: Sql, change: Change): Promise<void> => {
+  const { removals = [] } = change
+  if (removals.length === 0) return
+  while (await sql.engine.transaction(() => clearSome(sql, change, removals)));
+}
+
 /** Removes usage that a concurrent transaction counted for removed tokens. If this fails, rows remain that are never read. */
 const clearLate = async (sql: Sql, { removals = [] }: Change): Promise<void> => {
   if (removals.length > 0) await Promise.resolve(sql.engine.transaction(() => clearUsage(sql, removals))).catch(() => undefined)
 }
 
+/** Runs changes that add a token with the same ID one after the other. Each may wait, with a connection, for another transaction that adds or holds it. */
+const byNewId = oneAtATimeByText()
+
 /** Applies a change in one transaction, completely or not at all. */
 export const commit = async (sql: Sql, change: Change): Promise<CommitResult> => {
+  const { inserts: [first] = [] } = change
+  return await (first === undefined ? apply(sql, change) : byNewId(first.id, () => apply(sql, change)))
+}
+
+const apply = async (sql: Sql, change: Change): Promise<CommitResult> => {
   const twice = firstTwice((change.inserts ?? []).map((token) => token.id)) ?? firstTwice(change.events.map((event) => event.id))
   if (twice !== undefined) return { ok: false, conflict: twice }
+  await clearAhead(sql, change)
   for (let attempt = 1; ; attempt += 1) {
     try {
       const result = await untilFree(sql, PATIENCE_MS, () => sql.engine.transaction(() => steps(sql, change)))

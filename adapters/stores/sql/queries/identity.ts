@@ -19,7 +19,7 @@ export function* isDatabase(sql: Sql, identity: string | undefined): Steps<boole
     return identity !== undefined && rows[0]?.value === identity
   } catch (error) {
     // The tables do not exist, or another server needs different SQL.
-    if (['connection', 'contention', 'closed'].includes(sql.quirks.faultOf(error))) throw error
+    if (['connection', 'contention', 'waited', 'closed'].includes(sql.quirks.faultOf(error))) throw error
     return false
   }
 }

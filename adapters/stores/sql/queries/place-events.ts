@@ -9,11 +9,22 @@ import { writeFeed } from './write-feed.js'
 
 const waiting = ({ builder }: Sql, prefix: string) => builder.selectFrom('outbox').where('prefix', '=', prefix)
 
-/** Assigns positions to a batch of waiting events. The caller holds the lock of the feed, so no other process places the same events. */
-function* placeBatch(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
+/**
+ * Reads a batch of waiting events. The caller holds the lock of the feed, so no other process places the same ones.
+ *
+ * On MySQL, a host transaction that creates a token a second time locks the first one's event until it ends. Such an event is skipped, because waiting for it
+ * would block the changes of all tenants.
+ */
+function* readBatch(sql: Sql, prefix: string) {
+  const batch = waiting(sql, prefix).selectAll().orderBy('at').orderBy('id').limit(PLACED_AT_ONCE)
+  return (yield* ask(sql.quirks.dialect === 'mysql' ? batch.forUpdate().skipLocked() : batch)).rows
+}
+
+/** Assigns positions to a batch of waiting events. Returns them, and whether there was a batch. */
+function* placeBatch(sql: Sql, prefix: string): Steps<{ readonly events: readonly StoredEvent[]; readonly found: boolean }> {
   const { builder } = sql
-  const { rows } = yield* ask(waiting(sql, prefix).selectAll().orderBy('at').orderBy('id').limit(PLACED_AT_ONCE))
-  if (rows.length === 0) return []
+  const rows = yield* readBatch(sql, prefix)
+  if (rows.length === 0) return { events: [], found: false }
   const ids = rows.map(({ id }) => id)
   yield* deleteByKey(sql, 'outbox', ids)
   const { rows: placed } = yield* ask(builder.selectFrom('events').select('id').where('id', 'in', ids))
@@ -21,26 +32,32 @@ function* placeBatch(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
   const events = rows.filter(({ id }) => !known.has(id)).map(unplacedRowToEvent)
   const tokens = events.flatMap(({ tokenId }) => (tokenId === undefined ? [] : [tokenLine(tokenId)]))
   if (events.length > 0) yield* writeFeed(sql, events, tokens)
-  return events
+  return { events, found: true }
 }
 
+/** Events that were placed, and the tokens of those that another transaction holds. */
+type Placed = { readonly placed: readonly StoredEvent[]; readonly heldTokens: readonly string[] }
+
 /** Assigns positions to all waiting events, before a change that they must precede. */
-export function* placeAll(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
+export function* placeAll(sql: Sql, prefix: string): Steps<Placed> {
   const placed: StoredEvent[] = []
   for (;;) {
-    const batch = yield* placeBatch(sql, prefix)
-    if (batch.length === 0) return placed
-    placed.push(...batch)
+    const { rows } = yield* ask(waiting(sql, prefix).select('token_id').limit(PLACED_AT_ONCE))
+    const { events, found } = yield* placeBatch(sql, prefix)
+    placed.push(...events)
+    if (!found) return { placed, heldTokens: rows.flatMap(({ token_id }) => token_id ?? []) }
   }
 }
 
 function* steps(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
   yield* sql.quirks.bump(sql.builder, 0)
-  return yield* placeBatch(sql, prefix)
+  return (yield* placeBatch(sql, prefix)).events
 }
 
+/** Returns whether events are waiting for a position. */
+export const hasWaiting = async (sql: Sql, prefix: string): Promise<boolean> =>
+  (await sql.engine.run(waiting(sql, prefix).select('id').limit(1).compile())).rows.length > 0
+
 /** Assigns a position in the order to each event of a committed host transaction. Checks without a lock first, because there is usually nothing to do. */
-export const placeEvents = async (sql: Sql, prefix: string): Promise<readonly StoredEvent[]> => {
-  const { rows } = await sql.engine.run(waiting(sql, prefix).select('id').limit(1).compile())
-  return rows.length === 0 ? [] : await sql.engine.transaction(() => steps(sql, prefix))
-}
+export const placeEvents = async (sql: Sql, prefix: string): Promise<readonly StoredEvent[]> =>
+  (await hasWaiting(sql, prefix)) ? await sql.engine.transaction(() => steps(sql, prefix)) : []

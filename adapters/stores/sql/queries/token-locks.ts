@@ -1,8 +1,8 @@
 import { StoreUnavailableError } from '../../../../src/errors.js'
-import type { Sql } from '../context.js'
+import { chunks, type Sql } from '../context.js'
 import { ask, HeldSignal, type Steps } from '../engine.js'
 import { pause } from '../retry.js'
-import { isOneOf, piecesOf } from './by-key.js'
+import { askByKey } from './by-key.js'
 
 /** The part of a locked token's row that is read with the lock. */
 export type LockedToken = { readonly id: string; readonly tenant_id: string | null }
@@ -18,12 +18,12 @@ export function* lockTokens(sql: Sql, ids: readonly string[], removes = false): 
   const { isHeld, dialect } = quirks
   const found: LockedToken[] = []
   if (isHeld === undefined) return found
-  for (const piece of piecesOf(sql, ids)) {
-    const tokens = builder.selectFrom('tokens').select(['id', 'tenant_id']).where(isOneOf(piece))
+  for (const piece of chunks(ids)) {
+    const tokens = builder.selectFrom('tokens').select(['id', 'tenant_id']).where('id', 'in', piece)
     // On Postgres, rows of the host's tables can refer to tokens. Their locks conflict only with a removal.
     const locked = dialect === 'postgres' && !removes ? tokens.forNoKeyUpdate() : tokens.forUpdate()
     try {
-      found.push(...(yield* ask(locked.noWait())).rows)
+      found.push(...(yield* askByKey(sql, locked.noWait())).rows)
     } catch (error) {
       throw isHeld(error) ? new HeldSignal() : error
     }
@@ -33,7 +33,12 @@ export function* lockTokens(sql: Sql, ids: readonly string[], removes = false): 
 
 /** Locks a row of the feed's table that serves as a lock. A server with one writer at a time needs none. */
 export function* lockRow({ builder, quirks }: Sql, row: number): Steps<void> {
-  if (quirks.isHeld !== undefined) yield* ask(builder.selectFrom('feed').select('id').where('id', '=', row).forUpdate())
+  if (quirks.isHeld === undefined) return
+  const { rows } = yield* ask(builder.selectFrom('feed').select('id').where('id', '=', row).forUpdate())
+  if (rows.length === 1) return
+  throw new StoreUnavailableError(
+    `${quirks.dialect} store: row ${row} of the feed table is missing: run the statements that \`npx latchkey migrate --print\` prints, which add it`,
+  )
 }
 
 /** Repeats work, for at most this long, while another transaction holds one of its tokens. Between attempts, it holds neither a lock nor a connection. */

@@ -90,22 +90,29 @@ function* steps(sql: Sql, batch: UsageBatch): Steps<boolean> {
 
 type Uses = Pick<UsageBatch, 'counts' | 'addresses' | 'lastUses'>
 
-/** Keeps only the usage of existing tokens, because nothing would ever delete the usage of a removed token. Omits the addresses of an erased owner's tokens. */
-function* ofTokens({ builder }: Sql, { counts, addresses, lastUses }: Uses): Steps<Uses> {
-  const ids = new Set([counts, addresses, lastUses].flatMap((list) => list.map(({ tokenId }) => tokenId)))
-  const known = new Map<string, { readonly erased: boolean }>()
+/** Returns which of these tokens exist, and whether each belongs to an erased owner. */
+function* erasedOf({ builder }: Sql, ids: Iterable<string>): Steps<ReadonlyMap<string, boolean>> {
+  const known = new Map<string, boolean>()
   for (const piece of chunks([...ids])) {
     const { rows } = yield* ask(builder.selectFrom('tokens').select(['id', 'name', 'owner_id', 'revoked_at']).where('id', 'in', piece))
     for (const { id, name, owner_id, revoked_at } of rows) {
       const revokedAt = revoked_at === null ? undefined : wide(revoked_at)
-      known.set(id, { erased: isErased({ name, ownerId: owner_id ?? undefined, revokedAt }) })
+      known.set(id, isErased({ name, ownerId: owner_id ?? undefined, revokedAt }))
     }
   }
+  return known
+}
+
+/** Keeps only the usage of existing tokens, because nothing would ever delete the usage of a removed token. Omits the addresses of an erased owner's tokens. */
+function* ofTokens(sql: Sql, { counts, addresses, lastUses }: Uses): Steps<Uses> {
+  const known = yield* erasedOf(sql, new Set([counts, addresses, lastUses].flatMap((list) => list.map(({ tokenId }) => tokenId))))
   const isKnown = ({ tokenId }: { readonly tokenId: string }): boolean => known.has(tokenId)
   return {
     counts: counts.filter(isKnown),
-    addresses: addresses.filter(({ tokenId }) => known.get(tokenId)?.erased === false),
-    lastUses: lastUses.filter(isKnown).map(({ ip, ...use }) => (known.get(use.tokenId)?.erased || ip === undefined ? use : { ...use, ip })),
+    addresses: addresses.filter(({ tokenId }) => known.get(tokenId) === false),
+    lastUses: lastUses
+      .filter(isKnown)
+      .map(({ ip, ...use }) => (known.get(use.tokenId) === true || ip === undefined ? use : { ...use, ip })),
   }
 }
 
@@ -178,11 +185,23 @@ export function* clearUsage({ builder }: Sql, tokenIds: readonly string[]): Step
   }
 }
 
+/** Removes the addresses of tokens whose owner was erased after they were read, but before the batch was committed, so that the erasure did not see them. */
+function* forgetErased(sql: Sql, { addresses, lastUses }: UsageBatch): Steps<void> {
+  const ids = new Set([...addresses, ...lastUses].map(({ tokenId }) => tokenId))
+  const erased = [...(yield* erasedOf(sql, ids))].flatMap(([id, gone]) => (gone ? [id] : []))
+  for (const piece of chunks(erased)) {
+    yield* ask(sql.builder.deleteFrom('usage_addresses').where('token_id', 'in', piece))
+    yield* ask(sql.builder.updateTable('last_uses').set({ last_used_ip: null }).where('token_id', 'in', piece))
+  }
+}
+
 /** Counts a batch once, however often it is sent. */
 export const recordUsage = async (sql: Sql, batch: UsageBatch): Promise<boolean> => {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await sql.engine.transaction(() => steps(sql, batch))
+      const counted = await sql.engine.transaction(() => steps(sql, batch))
+      await sql.engine.transaction(() => forgetErased(sql, batch))
+      return counted
     } catch (error) {
       // Two batches of one new node were written concurrently. A retry finds the row that the other batch wrote.
       if (sql.quirks.faultOf(error) !== 'duplicate' || attempt === 3) throw error

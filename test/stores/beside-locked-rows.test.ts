@@ -1,0 +1,179 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { ERASED } from '../../src/model/event.js'
+import type { StoredToken } from '../../src/model/record.js'
+import type { Change, RevocationStamp, TokenStore } from '../../src/store/port.js'
+import type { OwnPlace } from './sql/databases.js'
+import { event, token } from './sql/samples.js'
+import { type Connection, onMysql, type Server, servers } from './sql/writers.js'
+
+const stamp: RevocationStamp = { revokedAt: 1_800_000_000_000, revokedBy: 'admin', revokedCode: 'bulk', bulkId: 'B000000000000001' }
+
+/** Tests of one server, each with a database and an open host transaction of its own. */
+const stage = (server: Server) => {
+  let place: OwnPlace
+  let store: TokenStore
+  let host: Connection
+
+  beforeEach(async () => {
+    place = await server.place()
+    store = server.open(place)
+    await store.migrate?.()
+    host = await server.connect(place)
+    await host.query('begin')
+  })
+
+  afterEach(async () => {
+    await host.query('rollback')
+    await host.end()
+    await store.close?.()
+    await place.remove()
+  })
+
+  const addAll = async (added: readonly StoredToken[]): Promise<void> => {
+    const change: Change = { inserts: added, events: [event()] }
+    expect(await store.commit(change)).toEqual({ ok: true })
+  }
+  return {
+    store: () => store,
+    host: () => host,
+    place: () => place,
+    addAll,
+    async add(more: Partial<StoredToken> = {}): Promise<StoredToken> {
+      const added = token(more)
+      await addAll([added])
+      return added
+    },
+    rename: (record: StoredToken) =>
+      store.commit({
+        updates: [{ expectedVersion: record.version, record: { ...record, version: record.version + 1, name: 'renamed' } }],
+        events: [event({ action: 'token.updated', tokenId: record.id })],
+      }),
+    revoke: (tenantId: string) =>
+      Promise.resolve(store.revokeWhere({ prefix: 'acme', tenantIds: [tenantId] }, stamp, event({ action: 'tokens.revoked', tenantId }))),
+    untilWaiting: () =>
+      vi.waitFor(async () => expect(Number((await place.query(server.waiting(place)))[0]?.n)).toBeGreaterThan(0), {
+        timeout: 10_000,
+        interval: 150,
+      }),
+    rows: async (text: string) => await place.query(text),
+  }
+}
+
+/** Records how a promise ended, without waiting for it. */
+const watched = <T>(promise: T | Promise<T>) => {
+  const state = { ended: false }
+  const done = Promise.resolve(promise).finally(() => {
+    state.ended = true
+  })
+  return { state, done }
+}
+
+for (const server of servers) {
+  describe.skipIf(server.skip)(`changes beside locked rows on ${server.name} ${server.skip ?? ''}`, () => {
+    const { store, host, add, rename, untilWaiting, rows } = stage(server)
+
+    it('removing a token with much usage does not hold up changes to other tokens', async () => {
+      const [old, other] = [await add(), await add()]
+      const counts = [{ tokenId: old.id, bucketAt: 0, endpoint: 'GET /', outcome: 'allowed', scope: '', count: 1 }] as const
+      await store().recordUsage({ nodeId: 'node', seq: 1, at: 1, counts, addresses: [], lastUses: [] })
+      // Stands for the time that it takes to remove many rows.
+      await host().query(`select * from latchkey_usage_counts where token_id = '${old.id}' for update`)
+      const { state, done } = watched(store().commit({ removals: [old.id], events: [event({ action: 'token.pruned' })] }))
+      await untilWaiting()
+      expect(await rename(other)).toEqual({ ok: true })
+      expect(state.ended).toBe(false)
+      await host().query('commit')
+      expect(await done).toEqual({ ok: true })
+      expect(await rows('select * from latchkey_usage_counts')).toEqual([])
+    })
+
+    it('thirty retries of a creation that a host transaction holds up leave connections for other changes', async () => {
+      const other = await add()
+      const twice = token()
+      const values = `'${twice.id}', 1, 'acme', '${twice.digest}', 'theirs', 'theirs', '[]', 1, 'system', 1`
+      await host().query(
+        `insert into latchkey_tokens (id, version, prefix, digest, name, name_folded, scopes, created_at, created_by, updated_at) values (${values})`,
+      )
+      const retries = watched(Promise.all(Array.from({ length: 30 }, () => store().commit({ inserts: [twice], events: [event()] }))))
+      await untilWaiting()
+      expect(await rename(other)).toEqual({ ok: true })
+      expect(retries.state.ended).toBe(false)
+      await host().query('commit')
+      expect(await retries.done).toEqual(Array.from({ length: 30 }, () => ({ ok: false, conflict: twice.id })))
+    })
+
+    it('an owner who is erased while usage is written leaves no address behind', async () => {
+      const owned = await add({ ownerId: 'ann' })
+      await host().query(`insert into latchkey_usage_addresses (token_id, ip, uses, last_at) values ('${owned.id}', '192.0.2.7', 1, 1)`)
+      const { done } = watched(
+        store().recordUsage({
+          nodeId: 'node',
+          seq: 1,
+          at: 1,
+          counts: [],
+          addresses: [{ tokenId: owned.id, ip: '192.0.2.7', count: 1, lastAt: 1 }],
+          lastUses: [{ tokenId: owned.id, at: 1, ip: '192.0.2.7' }],
+        }),
+      )
+      await untilWaiting()
+      const { ownerId: _, ...rest } = owned
+      const erased: StoredToken = { ...rest, name: ERASED, version: 2, revokedAt: 2, revokedBy: 'admin', revokedCode: 'owner_gone' }
+      const change: Change = {
+        updates: [{ expectedVersion: 1, record: erased }],
+        events: [event({ action: 'token.updated', tokenId: owned.id })],
+      }
+      expect(await store().commit(change)).toEqual({ ok: true })
+      await host().query('commit')
+      await done
+      expect(await rows('select * from latchkey_usage_addresses')).toEqual([])
+      expect(await rows('select last_used_ip from latchkey_last_uses')).toEqual([{ last_used_ip: null }])
+    })
+  })
+}
+
+describe.skipIf(onMysql.skip)(`rows that host transactions lock on MySQL ${onMysql.skip ?? ''}`, () => {
+  const { store, host, place, add, addAll, rename, revoke, rows } = stage(onMysql)
+
+  /** A token from an earlier host transaction. The open one locks its event, as on MySQL 8 after it has tried to create the token a second time. */
+  const createdAndHeld = async (tenantId: string): Promise<StoredToken> => {
+    const created = token({ tenantId })
+    const addition = { inserts: [created], events: [event({ tokenId: created.id, tenantId })] }
+    const first = await onMysql.connect(place())
+    await first.query('begin')
+    expect(await store().commitIn?.(first, addition)).toEqual({ ok: true })
+    await first.query('commit')
+    await first.end()
+    await host().query(`select id from latchkey_outbox where token_id = '${created.id}' lock in share mode`)
+    return created
+  }
+
+  it('a host transaction that has locked the event of a creation does not hold up changes or the placement of other events', async () => {
+    const other = await add()
+    const created = await createdAndHeld('a')
+    expect(await store().placeEvents?.('acme')).toEqual([])
+    expect(await rename(other)).toEqual({ ok: true })
+    await host().query('rollback')
+    expect(await store().placeEvents?.('acme')).toMatchObject([{ tokenId: created.id }])
+  })
+
+  it('a bulk revocation does not miss a token whose creation event is locked by a host transaction', async () => {
+    const created = await createdAndHeld('a')
+    const other = await add({ tenantId: 'b' })
+    const { state, done } = watched(revoke('a'))
+    expect(await revoke('b')).toMatchObject({ count: 1 })
+    expect(await store().find([other.id])).toMatchObject([{ revokedAt: stamp.revokedAt }])
+    expect(state.ended).toBe(false)
+    await host().query('rollback')
+    expect(await done).toMatchObject({ count: 1 })
+    expect(await store().find([created.id])).toMatchObject([{ revokedAt: stamp.revokedAt }])
+  })
+
+  it('a large bulk revocation in a small table does not wait for tokens that a host transaction has just created', async () => {
+    await addAll(Array.from({ length: 300 }, () => token({ tenantId: 'large' })))
+    expect(await store().commitIn?.(host(), { inserts: [token({ tenantId: 'b' })], events: [event({ tenantId: 'b' })] })).toEqual({
+      ok: true,
+    })
+    expect(await revoke('large')).toMatchObject({ count: 300 })
+    expect(await rows('select count(*) as n from latchkey_tokens where revoked_at is null')).toEqual([{ n: 0 }])
+  })
+})

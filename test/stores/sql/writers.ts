@@ -1,0 +1,55 @@
+import { mysqlStore } from 'latchkey/stores/mysql'
+import { postgresStore } from 'latchkey/stores/postgres'
+import { createConnection } from 'mysql2/promise'
+import { Client } from 'pg'
+import type { TokenStore } from '../../../src/store/port.js'
+import { service } from '../../support/services.js'
+import { type OwnPlace, ownDatabase, ownSchema } from './databases.js'
+
+/** A connection of the host to the same database. */
+export type Connection = { query(text: string): Promise<unknown>; end(): Promise<void> }
+
+/** A SQL server with many writers. */
+export type Server = {
+  readonly name: string
+  readonly skip: string | undefined
+  place(): Promise<OwnPlace>
+  open(place: OwnPlace): TokenStore
+  connect(place: OwnPlace): Promise<Connection>
+  /** Counts the transactions that wait for a lock of another one. MariaDB's answer stays the same if it is asked more than ten times a second. */
+  readonly waiting: (place: OwnPlace) => string
+}
+
+const [postgres, mysql] = await Promise.all([service('postgres'), service('mysql')])
+
+/** Postgres, as a server with many writers. */
+export const onPostgres: Server = {
+  name: 'Postgres',
+  skip: postgres.skip,
+  place: () => ownSchema(postgres.url ?? ''),
+  open: ({ url, schema }) => postgresStore({ url, schema }),
+  async connect({ url, schema }) {
+    const client = new Client({ connectionString: url, options: `-c search_path=${schema}` })
+    await client.connect()
+    return client
+  },
+  waiting: ({ schema }) =>
+    `select count(distinct pid) as n from pg_locks join pg_class on pg_class.oid = relation
+      join pg_namespace on pg_namespace.oid = relnamespace where nspname = '${schema}'
+      and pid in (select pid from pg_stat_activity where wait_event_type = 'Lock')`,
+}
+
+/** MySQL or MariaDB, as a server with many writers. */
+export const onMysql: Server = {
+  name: 'MySQL',
+  skip: mysql.skip,
+  place: () => ownDatabase(mysql.url ?? ''),
+  open: ({ url }) => mysqlStore({ url }),
+  connect: ({ url }) => createConnection({ uri: url }),
+  waiting: ({ schema }) =>
+    `select count(*) as n from information_schema.innodb_trx join information_schema.processlist on id = trx_mysql_thread_id
+      where db = '${schema}' and trx_state = 'LOCK WAIT'`,
+}
+
+/** The servers with many writers. */
+export const servers: readonly Server[] = [onPostgres, onMysql]
