@@ -100,7 +100,7 @@ const bulkTests = (server: Server): void => {
     expect(await read(last)).toMatchObject({ revokedAt: 1, revokedBy: 'owner', version: 2 })
   })
 
-  it('a large bulk revocation spares a token that stopped matching while it waited', async () => {
+  it('a large bulk revocation spares a token that stopped matching while the revocation waited', async () => {
     const { bulk, last } = await begun(await addMany('large'), { createdBy: 'system' })
     await holder.query(`update latchkey_tokens set created_by = 'erased', version = 2 where id = '${last.id}'`)
     await holder.query('commit')
@@ -110,11 +110,11 @@ const bulkTests = (server: Server): void => {
     expect(kept?.revokedAt).toBeUndefined()
   })
 
-  it('a large bulk revocation that loses a deadlock does not hold up changes to other tokens', async () => {
+  it('a large bulk revocation that loses a deadlock does not delay changes to other tokens', async () => {
     const [many, other] = [await addMany('large'), await add('small')]
     const { bulk } = await begun(many)
     const [first] = many
-    // Whichever the server aborts: the revocation starts over, or the other transaction has lost its locks.
+    // If the server aborts the revocation, the revocation starts over. If it aborts the other transaction, that transaction loses its locks.
     const crossed = holder.query(`select id from latchkey_tokens where id = '${first?.id}' for update`)
     await crossed.catch(() => undefined)
     expect(await edit(other)).toEqual({ ok: true })
@@ -173,10 +173,10 @@ const bulkTests = (server: Server): void => {
     expect(await bulk).toMatchObject({ count: 2 })
   })
 
-  it('changes that wait for a locked token block no others, however many they are', async () => {
+  it('changes that wait for a locked token block no other changes, however many are waiting', async () => {
     const [held, other] = [await add('large'), await add('large')]
     await lock(holder, held)
-    // More than there are connections.
+    // More changes than there are connections.
     const waiting = Promise.all(Array.from({ length: 24 }, () => edit(held)))
     for (let round = 0; round < 3; round += 1) expect(await edit(other, { name: `round ${round}` })).toMatchObject({ ok: round === 0 })
     await holder.query('commit')
@@ -200,7 +200,7 @@ const bulkTests = (server: Server): void => {
     expect(await store.commit({ removals, events: [event()] })).toEqual({ ok: true })
   })
 
-  it('tickets of a token neither wait for its bulk revocation nor hold it up', async () => {
+  it('tickets of a token neither wait for its bulk revocation nor delay it', async () => {
     const { bulk, last } = await begun(await addMany('large'))
     const room = { max: 10, now: 0, forgetBefore: 0 }
     const save = (digest: string) => store.saveTicket({ prefix: 'acme', digest, tokenId: last.id, expiresAt: 9_000_000_000_000 }, room)
@@ -209,7 +209,7 @@ const bulkTests = (server: Server): void => {
     expect(await bulk).toMatchObject({ count: MANY })
   })
 
-  it('a change that waits for the feed has locked no token', async () => {
+  it('a change that waits for the feed holds no lock on a token', async () => {
     const one = await add('large')
     const elsewhere = await server.connect(place)
     try {
@@ -243,7 +243,7 @@ const bulkTests = (server: Server): void => {
 }
 
 describe.skipIf(onPostgres.skip)(`references to tokens on Postgres ${onPostgres.skip ?? ''}`, () => {
-  it("rows of the host's tables that refer to a token do not hold up its changes and its revocation", async () => {
+  it("rows of the host's tables that refer to a token do not delay its changes or its revocation", async () => {
     const place = await onPostgres.place()
     const store = postgresStore({ url: place.url, schema: place.schema })
     const host = new Client({ connectionString: place.url, options: `-c search_path=${place.schema}` })
