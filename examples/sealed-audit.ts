@@ -19,7 +19,7 @@ console.log('as it was written:', (await verifyAuditExport(entries, { head })).o
 
 const rewritten = entries.map(({ event, seal }) => (event === undefined ? { seal } : { event: { ...event, actorId: 'somebody else' } }))
 const { ok, problems } = await verifyAuditExport(rewritten, { head })
-console.log('after somebody rewrote it:', ok, problems.map(({ kind, seq }) => `${kind} at ${seq}`).join(', '))
+console.log('after it was changed:', ok, problems.map(({ kind, seq }) => `${kind} at ${seq}`).join(', '))
 
 const [revoked] = (await tokens.system.events({ action: 'token.revoked' })).items
 const proof = await tokens.system.proveEvent(revoked?.id ?? '', { head, hide: ['ownerId'] })

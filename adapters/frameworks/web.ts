@@ -17,7 +17,7 @@ import type { Principal, ScopeName } from '../../src/model/principal.js'
 import { unawaited } from '../../src/policy/misgiven.js'
 import { detached } from '../../src/policy/option-reader.js'
 
-/** The principal of the request, or the response to send instead. With neither, `optional` was set and no token was sent. */
+/** The principal of the request, or the response to send instead. If there is neither, `optional` was set and no token was sent. */
 export type Outcome =
   | { readonly principal: Principal<ScopeName>; readonly response?: undefined }
   | { readonly principal?: undefined; readonly response: Response }
@@ -151,7 +151,7 @@ export function management(tokens: Latchkey, given: ManagementOptions): (request
     throw new InvalidInputError('mountPath', 'must be the path of the API, such as /admin/tokens')
   const api = createManagement(tokens, options)
   return async function manageTokens(request) {
-    checkRequest(request, 'pass the one that your server received')
+    checkRequest(request, 'pass the request that your server received')
     const caller = { actor: () => actor(request), principal: admissionOf(request)?.principal, ip: () => ip?.(request) }
     return api.fetch(request, { ...caller, waitUntil: waitUntil && ((work) => waitUntil(work, request)) }, mountPath)
   }

@@ -43,7 +43,7 @@ export async function checkProof(proof: unknown, { head, verifySignature }: Audi
   const [first] = seals ?? []
   const last = seals?.at(-1)
   if (first === undefined || last === undefined) return { ok: false, reason: 'this is not a proof, or its seals do not follow each other' }
-  if (!isIncluded(proof, first)) return { ok: false, reason: 'the event is not the one that was sealed' }
+  if (!isIncluded(proof, first)) return { ok: false, reason: 'the event is not the sealed event' }
   if (head !== undefined && (head.number !== last.number || head.hash !== sealHash(last))) {
     const reason =
       head.number === last.number

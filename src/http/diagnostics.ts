@@ -54,7 +54,8 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
   LATCHKEY_W014: 'a request to management() is outside its mount path, so it was answered with 404: check the mountPath option',
   LATCHKEY_W015:
     'the principal could not be set because the request already has a read-only principal property: the request was answered with 500',
-  LATCHKEY_W016: 'a resource function of requireScopes() returned neither text nor a list of text, so the request was answered with 403',
+  LATCHKEY_W016:
+    'a resource function of requireScopes() returned neither a string nor a list of strings, so the request was answered with 403',
 }
 
 const told = new WeakMap<object, Map<WarningCode, Set<string>>>()

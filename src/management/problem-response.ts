@@ -44,12 +44,12 @@ export function problemStatus(error: unknown): number {
 }
 
 function problemOf(error: unknown, part: Part): ProblemBody {
-  if (!isLatchkeyError(error)) return about('store_unavailable', 503, 'the request could not be decided; retry')
+  if (!isLatchkeyError(error)) return about('store_unavailable', 503, 'the request could not be processed; retry')
   if (error instanceof RequestFault) return { ...about(error.code, error.status, error.message), errors: error.faults }
   if (error instanceof PathRefusal) return about(error.code, error.status, error.message)
   // Responses for invisible and nonexistent tokens are identical, byte for byte.
   if (error.code === 'not_found') return about('not_found', 404, 'there is no such token, or you cannot see it')
-  if (error.code === 'closed') return about(error.code, 503, 'the request could not be decided; retry')
+  if (error.code === 'closed') return about(error.code, 503, 'the request could not be processed; retry')
   if (error.code === 'store_unavailable') return undecided(error)
   if (error.code === 'conflict' && error.version !== undefined) return { ...about('conflict', 412, error.message), version: error.version }
   if (isInvalidInput(error))
@@ -66,7 +66,7 @@ function problemOf(error: unknown, part: Part): ProblemBody {
 // Says only whether the store or a callback failed. The text of the error stays internal.
 function undecided(error: LatchkeyError): ProblemBody {
   const place = placeOf(error)
-  const problem = about('store_unavailable', 503, 'the request could not be decided; retry')
+  const problem = about('store_unavailable', 503, 'the request could not be processed; retry')
   if (place?.startsWith('store.')) return { ...problem, failed: 'store' }
   return place !== undefined && helpFor(place).code === CALLBACK_FAILED ? { ...problem, failed: 'callback' } : problem
 }

@@ -89,7 +89,7 @@ function checked({ limits, onFailure }: { readonly limits: readonly Given[]; rea
     if (period !== undefined && '_memoryStorage' in limiter && longestSeconds(period) > MAX_MEMORY_SECONDS) {
       throw new InvalidInputError(
         `rateLimit.limits.${index}.refill`,
-        'is longer than an in-memory limiter can count: use one on Redis or a database',
+        'is longer than an in-memory limiter can count: use a limiter on Redis or a database',
       )
     }
   }

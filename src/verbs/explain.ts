@@ -94,7 +94,7 @@ export async function explain(context: Context, actor: ReadActor, id: unknown, i
   if (given.at !== undefined && given.at > now)
     throw new InvalidInputError('at', 'is in the future: only the past and the present can be explained')
   if (given.resources !== undefined && given.scope === undefined)
-    throw new InvalidInputError('resources', 'requires scope, because a route checks data under a scope')
+    throw new InvalidInputError('resources', 'requires scope, because a route checks data only together with a scope')
   checkId('id', id)
   const stored = await seenBy(context, actor, id)
   if (stored === undefined) throw new NotFoundError(id)
@@ -117,7 +117,7 @@ export async function explain(context: Context, actor: ReadActor, id: unknown, i
   }
 }
 
-/** One refusing step decides the outcome; a pass requires every step to be known. The code is known only if every step before the refusing one is known. */
+/** One refusing step decides the outcome; a pass requires every step to be known. The code is known only if every step before the refusing step is known. */
 function outcomeOf(steps: readonly ExplainStep[]): { readonly ok?: boolean; readonly code?: Code } {
   const refusing = steps.findIndex(({ ok }) => ok === false)
   if (refusing === -1) return steps.every(({ ok }) => ok === true) ? { ok: true } : {}

@@ -49,5 +49,5 @@ async function removeAll({ store }: Context, rows: readonly ConsumerVersion[]): 
 }
 
 function running(name: string, where: string): ConflictError {
-  return new ConflictError('conflict', `${where} runs the consumer "${name}": stop it everywhere before you forget it`)
+  return new ConflictError('conflict', `${where} is running the consumer "${name}": stop it everywhere before you forget it`)
 }

@@ -53,12 +53,12 @@ function readInput(context: Context, input: unknown): { now: number; ids: string
   const { ids, from, to = now, step = HOUR_SECONDS } = readShape(shape, input, 'usageOf()')
   const stepMs = step * 1000
   if (!(from < to)) throw new InvalidInputError('from', 'must be before "to"')
-  if (!((to - from) / stepMs <= MAX_STEPS)) throw new InvalidInputError('step', `results in more than ${MAX_STEPS} steps: use longer ones`)
+  if (!((to - from) / stepMs <= MAX_STEPS)) throw new InvalidInputError('step', `results in more than ${MAX_STEPS} steps: use longer steps`)
   const distinct = [...new Set(ids)]
   if (!(distinct.length * Math.ceil((to - from) / stepMs) <= MAX_STEPS_IN_ALL)) {
     throw new InvalidInputError(
       'step',
-      `results in more than ${MAX_STEPS_IN_ALL.toLocaleString('en')} steps for all tokens together: use longer ones, or fewer tokens`,
+      `results in more than ${MAX_STEPS_IN_ALL.toLocaleString('en')} steps for all tokens together: use longer steps, or fewer tokens`,
     )
   }
   return { now, ids: distinct, from, to, stepMs }

@@ -68,7 +68,7 @@ describe('forgetConsumer()', () => {
     const quiet = two.forget()
     quiet.catch(() => undefined)
     expect((await inTime(refusal(quiet))).outcome).toBe('conflict undefined')
-    await expect(quiet).rejects.toThrow('a node runs the consumer "siem": stop it everywhere before you forget it')
+    await expect(quiet).rejects.toThrow('a node is running the consumer "siem": stop it everywhere before you forget it')
     await mint(two.tokens)
     await vi.advanceTimersByTimeAsync(2 * SECOND)
     expect(one.seen).toHaveLength(1)

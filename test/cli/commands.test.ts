@@ -368,7 +368,7 @@ describe('event consumers', () => {
     expect(await json('consumers')).toEqual({ items: [{ name: 'siem', lagSeconds: 0 }] })
     expect((await shell.run('consumers')).stdout).toMatch(/siem +│ 0\.0 s/)
     const forget = () => shell.run('forget-consumer', 'siem', '--yes')
-    expect(await forget()).toMatchObject({ code: 1, stderr: expect.stringContaining('a node runs the consumer "siem"') })
+    expect(await forget()).toMatchObject({ code: 1, stderr: expect.stringContaining('a node is running the consumer "siem"') })
     await siem.stop()
     expect((await shell.run('forget-consumer', 'siem')).code).toBe(1)
     expect(await forget()).toMatchObject({ code: 0, stderr: 'Forgot the consumer "siem".\n' })

@@ -177,6 +177,6 @@ describe.skipIf(skip)(`promotion of a synchronous standby ${skip ?? ''}`, () => 
     here.proxy.aim(pair.primary.port)
     await expect.poll(() => here.code(kept.token), { timeout: 20_000 }).toBe('ok')
     expect(await here.code(doomed.token)).toBe('token_revoked')
-    expect(here.faults.some(({ error }) => error.message.includes('another server replaced this one'))).toBe(true)
+    expect(here.faults.some(({ error }) => error.message.includes('another server replaced this server'))).toBe(true)
   }, 120_000)
 })

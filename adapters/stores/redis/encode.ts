@@ -119,7 +119,7 @@ function parse<T>(text: unknown): T {
 }
 
 const UNEXPECTED =
-  'redis: the client returned an unexpected reply, as one does within MULTI: pass the store a client that nothing else changes'
+  'redis: the client returned an unexpected reply, as clients do within MULTI: pass the store a client that no other code modifies'
 
 /** Returns the error for a reply that no script returns. Whether anything was done is unknown. */
 export function unexpected(): StoreUnavailableError {

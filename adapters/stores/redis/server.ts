@@ -67,7 +67,8 @@ export function concernsOf({ facts, fsync }: Server): readonly RedisConcern[] {
 const NOT_PERSISTENT: RedisConcern = {
   kind: 'NOT_PERSISTENT',
   says: 'appendonly is off, so a crash loses every change since the last snapshot.',
-  effect: 'Changes that latchkey acknowledged, and their audit events, would be gone, and tokens revoked in that time would work again.',
+  effect:
+    'Changes that latchkey acknowledged since then, and their audit events, would be lost, and tokens revoked since then would work again.',
   advice: 'Set: appendonly yes, appendfsync always.',
 }
 
@@ -83,7 +84,7 @@ function lateSync(fsync: string): RedisConcern {
   return {
     kind: 'FSYNC',
     says: `appendfsync is ${fsync.slice(0, 40)}, so a power failure can lose ${loss}.`,
-    effect: 'Changes that latchkey acknowledged in that time would be gone, and tokens revoked in that time would work again.',
+    effect: 'Changes that latchkey acknowledged in that period would be lost, and tokens revoked in that period would work again.',
     advice: 'Set: appendfsync always.',
   }
 }

@@ -8,7 +8,7 @@ export function addForgetConsumer(program: Command, perform: Perform): void {
     .command('forget-consumer')
     .summary('remove the position of a consumer that no longer runs')
     .description(
-      'Removes the position of a consumer of events, and the dead letters of a webhook (webhook:<id>). Fails while a node runs the consumer. If that node has died, the command takes up to 30 seconds.',
+      'Removes the position of a consumer of events, and the dead letters of a webhook (webhook:<id>). Fails while a node is running the consumer. If that node has died, the command takes up to 30 seconds.',
     )
     .argument('<name>', 'name of the consumer, as `latchkey consumers` shows it')
   perform(command, async ({ handle, streams, answer, confirm }, _, [name = '']) => {

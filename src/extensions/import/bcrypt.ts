@@ -60,7 +60,7 @@ export function bcryptTokens(options: BcryptTokensOptions): TokenFormat {
   if (least > longest) {
     throw new InvalidInputError(
       'length',
-      `must be at most ${longest}: bcrypt compares only ${BCRYPT_BYTES} bytes, so longer tokens cannot be told apart`,
+      `must be at most ${longest}: bcrypt compares only ${BCRYPT_BYTES} bytes, so longer tokens cannot be distinguished`,
     )
   }
   const secretOf = (credential: string): string => (hashed === 'whole' ? credential : credential.slice(keyLength))

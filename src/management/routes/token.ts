@@ -64,7 +64,7 @@ export const activateToken: Route = {
   operationId: 'activateToken',
   tag: 'Tokens',
   summary: 'End a deactivation',
-  description: 'Calls with the token succeed again. Only actors with at least the reach of whoever deactivated it may do this.',
+  description: 'Calls with the token succeed again. Only actors with at least the reach of the actor who deactivated it may do this.',
   body: emptyShape,
   headers: ['If-Match'],
   answers: [changed],

@@ -65,7 +65,7 @@ export const listLiars: readonly Liar[] = [
   },
   {
     name: 'lists the owners of all tenants for one tenant',
-    caughtBy: 'each tenant and owner is listed exactly once, compared byte for byte, whatever the page size',
+    caughtBy: 'each tenant and owner is listed exactly once, compared byte for byte, regardless of the page size',
     create() {
       const honest = memoryStore()
       return single({ ...honest, distinct: ({ tenantId: _, ...query }) => honest.distinct(query) })
@@ -73,7 +73,7 @@ export const listLiars: readonly Liar[] = [
   },
   {
     name: 'lists owners whose tokens were removed',
-    caughtBy: "a tenant or owner is listed as long as it has a token, whatever the token's status",
+    caughtBy: "a tenant or owner is listed while it has a token, regardless of the token's status",
     create() {
       const honest = memoryStore()
       const known = new Set<string>()
@@ -115,7 +115,7 @@ export const listLiars: readonly Liar[] = [
   },
   {
     name: 'ignores trailing spaces in tenants',
-    caughtBy: 'tenants are compared byte for byte, whatever their names',
+    caughtBy: 'tenants are compared byte for byte, regardless of their names',
     create() {
       const honest = memoryStore()
       return single({

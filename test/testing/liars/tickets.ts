@@ -35,7 +35,7 @@ export const ticketLiars: readonly Liar[] = [
   },
   {
     name: 'counts tickets first and saves another later',
-    caughtBy: 'a token never has more live tickets than the limit, however many are saved concurrently',
+    caughtBy: 'a token never has more live tickets than the limit, even if many are saved concurrently',
     create() {
       const tickets = new Map<string, StoredTicket>()
       return single(

@@ -38,7 +38,7 @@ export const usageLiars: readonly Liar[] = [
   },
   {
     name: 'counts a repeated batch again',
-    caughtBy: 'a batch is counted once, however often it is sent, and a late batch with a lower seq is ignored',
+    caughtBy: 'a batch is counted once even if it is sent repeatedly, and a late batch with a lower seq is ignored',
     create() {
       const honest = memoryStore()
       let batches = 0

@@ -113,9 +113,9 @@ export const capCases: StoreCases = {
         )
         const ended = { expectedVersion: 2, record: changed(renamed, { revokedAt: START, revokedBy: 'x', revokedCode: 'manual' as const }) }
         const swap: Change = { updates: [ended, extended], caps: [cap(stage, 1)], events: told() }
-        ensureEqual(await stage.store.commit(swap), { ok: true }, 'a token revoked in the same change must make room')
+        ensureEqual(await stage.store.commit(swap), { ok: true }, 'a token revoked in the same change must not count')
         const replace: Change = { ...adding(stage, [cap(stage, 1)]), removals: [second.id] }
-        ensureEqual(await stage.store.commit(replace), { ok: true }, 'a token removed in the same change must make room')
+        ensureEqual(await stage.store.commit(replace), { ok: true }, 'a token removed in the same change must not count')
         ensureEqual(
           await stage.store.commit(adding(stage, [cap(stage, 1)])),
           { ok: false, exceeded: 0 },
@@ -159,7 +159,7 @@ export const capCases: StoreCases = {
       },
     },
     {
-      title: 'tokens revoked in bulk, however many, no longer count toward a cap',
+      title: 'tokens revoked in bulk no longer count toward a cap, regardless of their number',
       async run(stage) {
         await insert(
           stage.store,
@@ -171,7 +171,7 @@ export const capCases: StoreCases = {
         ensureEqual(
           await stage.second.commit(adding(stage, [cap(stage, 1)])),
           { ok: true },
-          'a cap must have room again after a bulk revocation',
+          'a cap must accept tokens again after a bulk revocation',
         )
       },
     },

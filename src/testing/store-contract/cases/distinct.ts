@@ -57,7 +57,7 @@ export const distinctCases: StoreCases = {
   title: 'tenants and owners',
   cases: [
     {
-      title: 'each tenant and owner is listed exactly once, compared byte for byte, whatever the page size',
+      title: 'each tenant and owner is listed exactly once, compared byte for byte, regardless of the page size',
       async run(stage) {
         await ensureAll(stage, { field: 'tenantId' }, [], 'distinct() must return no tenants for a prefix without tokens')
         const made = NAMES.flatMap((name, at) => [
@@ -81,7 +81,7 @@ export const distinctCases: StoreCases = {
       },
     },
     {
-      title: "a tenant or owner is listed as long as it has a token, whatever the token's status",
+      title: "a tenant or owner is listed while it has a token, regardless of the token's status",
       async run(stage) {
         const [kept, moved, gone] = ['kept', 'moved', 'gone'].map((name) => token(stage.prefix, { tenantId: 't', ownerId: name }))
         if (kept === undefined || moved === undefined || gone === undefined) return

@@ -37,7 +37,7 @@ export const eventOrderCases: StoreCases = {
           { tenantIds: [] },
           { actions: [] },
         ]
-        ensureEqual(idsOf(await oldest(stage)), idsOf(events), 'events() must follow the order of the commits, whatever their times')
+        ensureEqual(idsOf(await oldest(stage)), idsOf(events), 'events() must follow the order of the commits, regardless of their times')
         for (const query of queries) {
           const newest = await stage.store.events({ prefix: stage.prefix, limit: 1000, ...query })
           ensureEqual(

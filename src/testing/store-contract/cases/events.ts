@@ -50,7 +50,7 @@ export const eventCases: StoreCases = {
       },
     },
     {
-      title: 'newest first follows the commit order, whatever the timestamps are',
+      title: 'newest first follows the commit order, regardless of the timestamps',
       async run(stage) {
         const events = [5, 1, 9, 9, 2].map((offset) => event(stage.prefix, { at: START + offset }))
         await commitOneByOne(stage, events)

@@ -4,7 +4,7 @@ import { batch, bulkEvent, bulkStamp, event, findOne, inserted, readFeed, START 
 import type { StoreCases } from '../types.js'
 
 export const lifeCases: StoreCases = {
-  title: 'life of a store',
+  title: 'opening, closing and reopening a store',
   cases: [
     {
       title: 'a store has a name',

@@ -200,7 +200,7 @@ export const moveCases: StoreCases = {
       await stage.second.commit({ events: [later] })
       const seqs = (await stage.second.events({ prefix, order: 'oldest', limit: 10 })).map(({ seq }) => seq)
       ensure((seqs.at(-1) ?? 0) > (given.events[1]?.seq ?? 0), 'a later event must get a higher seq than every restored event')
-      ensureEqual((await eventIds(stage))[0], later.id, 'events() must list a later event before the restored ones')
+      ensureEqual((await eventIds(stage))[0], later.id, 'events() must list a later event before the restored events')
     }),
     movable(
       'restoring replaces existing data: a token in every list, an event at its position, and all of the usage',
@@ -233,7 +233,7 @@ export const moveCases: StoreCases = {
           [full.id, plain.id],
           'list() must return a replaced token at its new position',
         )
-        ensureEqual(listed[0]?.lastUsedAt, START + 1, 'restore() must replace the last use, even with an older one')
+        ensureEqual(listed[0]?.lastUsedAt, START + 1, 'restore() must replace the last use, even with an older use')
         const ofOldTenant = await stage.second.list({ prefix, tenantIds: ['a'], now: START, limit: 9 })
         ensureEqual(ofOldTenant, [], 'list() must not find a replaced token by its old tenant')
         const used = await stage.second.usage({ tokenIds: [full.id] })

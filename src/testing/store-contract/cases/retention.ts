@@ -42,11 +42,14 @@ export const retentionCases: StoreCases = {
         ensureEqual(
           ofTenant,
           rows.filter(({ tenantId }) => tenantId === 't0').toReversed(),
-          'a filtered list must contain the remaining events and no removed ones',
+          'a filtered list must contain the remaining events and no removed events',
         )
         ensureEqual(await stage.store.commit({ events: [event(stage.prefix)] }), { ok: true }, 'commit() must accept a new event')
         const [newest] = await stage.store.events({ prefix: stage.prefix, limit: 1 })
-        ensure((newest?.seq ?? 0) > (before[0]?.seq ?? 0), 'a new event must get a higher seq than every earlier event, even a removed one')
+        ensure(
+          (newest?.seq ?? 0) > (before[0]?.seq ?? 0),
+          'a new event must get a higher seq than every earlier event, even a removed event',
+        )
       },
     },
     {
@@ -105,12 +108,12 @@ export const retentionCases: StoreCases = {
         ensureEqual(
           left.counts,
           [{ ...use(id, BUCKET, 'GET /a'), count: 2 }],
-          'a trim must not lose counts at or after its time, even counts recorded while it runs',
+          'a trim must keep counts at or after the given time, even counts recorded during the trim',
         )
         ensureEqual(
           left.addresses.map(({ ip, lastAt }) => [ip, lastAt]),
           [['10.0.0.1', BUCKET]],
-          'a trim must keep an address that was used again while it ran',
+          'a trim must keep an address that was used again during the trim',
         )
       },
     },

@@ -42,7 +42,7 @@ export const sealCases: StoreCases = {
       },
     },
     {
-      title: 'a seal is written only after the newest one, and never replaces another',
+      title: 'a seal is written only after the newest seal, and never replaces another seal',
       async run(stage) {
         ensureEqual(await stage.store.saveSeal(seal(stage, 2)), false, 'saveSeal() must refuse seal 2 if there is no seal 1')
         ensure(await stage.store.saveSeal(seal(stage, 1)), 'saveSeal() must write the first seal')

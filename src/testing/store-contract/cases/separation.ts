@@ -38,7 +38,7 @@ async function ensureApart(stage: Stage, field: Field): Promise<void> {
 export const separationCases: StoreCases = {
   title: 'separation',
   cases: [
-    { title: 'tenants are compared byte for byte, whatever their names', run: (stage) => ensureApart(stage, 'tenantId') },
+    { title: 'tenants are compared byte for byte, regardless of their names', run: (stage) => ensureApart(stage, 'tenantId') },
     { title: 'owners are compared byte for byte', run: (stage) => ensureApart(stage, 'ownerId') },
     { title: 'creators are compared byte for byte', run: (stage) => ensureApart(stage, 'createdBy') },
     {

@@ -71,7 +71,7 @@ export const ticketCases: StoreCases = {
       },
     },
     {
-      title: 'a token never has more live tickets than the limit, however many are saved concurrently',
+      title: 'a token never has more live tickets than the limit, even if many are saved concurrently',
       async run(stage) {
         const { id } = await inserted(stage)
         const other = await inserted(stage)
@@ -86,12 +86,12 @@ export const ticketCases: StoreCases = {
           'each token must have its own limit',
         )
         await stage.store.takeTicket(stage.prefix, digest(kept.indexOf(true)))
-        ensureEqual(await stage.store.saveTicket(ticket(stage, id, 101), room({ max: 5 })), true, 'a redeemed ticket must make room')
+        ensureEqual(await stage.store.saveTicket(ticket(stage, id, 101), room({ max: 5 })), true, 'a redeemed ticket must no longer count')
         const later = room({ max: 5, now: START + 30_000 })
         ensureEqual(
           await stage.store.saveTicket(ticket(stage, id, 102, { expiresAt: START + 60_000 }), later),
           true,
-          'an expired ticket must make room',
+          'an expired ticket must no longer count',
         )
       },
     },

@@ -16,7 +16,7 @@ export function use(tokenId: string, fields: Partial<UsageCount> = {}): UsageCou
 /** Cases about the bounds of a usage query. */
 export const usageBoundCases: StoreCases['cases'] = [
   {
-    title: 'no address is kept for a token whose owner was erased, however late a node writes it',
+    title: 'no address is kept for a token whose owner was erased, even if a node writes it late',
     async run(stage) {
       const erased = await inserted(stage, { name: ERASED, revokedAt: START, revokedBy: 'ann' })
       const others = [

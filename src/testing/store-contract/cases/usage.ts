@@ -105,7 +105,7 @@ export const usageCases: StoreCases = {
       },
     },
     {
-      title: 'a batch is counted once, however often it is sent, and a late batch with a lower seq is ignored',
+      title: 'a batch is counted once even if it is sent repeatedly, and a late batch with a lower seq is ignored',
       async run(stage) {
         const { id } = await inserted(stage)
         const nodeId = `node-${stage.prefix}`
@@ -154,7 +154,7 @@ export const usageCases: StoreCases = {
         ensureEqual(
           again,
           offs.map(() => false),
-          'a repeated batch must not count again, whatever the clock of its node',
+          'a repeated batch must not count again, regardless of the clock of its node',
         )
         ensureEqual((await counts(stage, id))[0]?.count, offs.length, 'each batch must count exactly once')
       },
