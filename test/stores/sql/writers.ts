@@ -16,7 +16,7 @@ export type Server = {
   place(): Promise<OwnPlace>
   open(place: OwnPlace): TokenStore
   connect(place: OwnPlace): Promise<Connection>
-  /** Counts the transactions that wait for a lock of another one. MariaDB's answer stays the same if it is asked more than ten times a second. */
+  /** Counts the transactions that wait for a lock of another transaction. MariaDB repeats its last answer if it is asked more than ten times a second. */
   readonly waiting: (place: OwnPlace) => string
 }
 
