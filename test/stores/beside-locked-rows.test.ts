@@ -70,7 +70,7 @@ const watched = <T>(promise: T | Promise<T>) => {
 
 for (const server of servers) {
   describe.skipIf(server.skip)(`changes beside locked rows on ${server.name} ${server.skip ?? ''}`, () => {
-    const { store, host, add, rename, untilWaiting, rows } = stage(server)
+    const { store, host, add, rename, revoke, untilWaiting, rows } = stage(server)
 
     it('removing a token with much usage does not hold up changes to other tokens', async () => {
       const [old, other] = [await add(), await add()]
@@ -100,6 +100,12 @@ for (const server of servers) {
       expect(retries.state.ended).toBe(false)
       await host().query('commit')
       expect(await retries.done).toEqual(Array.from({ length: 30 }, () => ({ ok: false, conflict: twice.id })))
+    })
+
+    it('a bulk revocation that matches no token does not lock the feed', async () => {
+      await add({ tenantId: 'a', revokedAt: 1, revokedBy: 'ann', revokedCode: 'manual' })
+      await host().query('select * from latchkey_feed where id = 1 for update')
+      expect(await revoke('a')).toEqual({ count: 0, events: [] })
     })
 
     it('an owner who is erased while usage is written leaves no address behind', async () => {

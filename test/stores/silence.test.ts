@@ -142,6 +142,28 @@ describe("a host's pool", () => {
   })
 })
 
+describe('work that waited for a lock', () => {
+  it.each([
+    ['is retried if the server refused soon', 5, 3],
+    ['is not retried after a long wait, because other transactions of the process would wait behind it', 5_000, 1],
+  ])('%s', async (_title, ms, times) => {
+    for (const again of [(work: () => Promise<string>) => patiently((): Fault => 'waited', work), createQueue((): Fault => 'waited')]) {
+      let left = times === 1 ? 1 : times - 1
+      const work = vi.fn(
+        () =>
+          new Promise<string>((resolve, reject) => {
+            left -= 1
+            setTimeout(left < 0 ? () => resolve('done') : () => reject(new Error('lock wait timeout')), ms)
+          }),
+      )
+      const done = again(work).catch(String)
+      await vi.advanceTimersByTimeAsync(20_000)
+      expect(await done).toBe(times === 1 ? 'Error: lock wait timeout' : 'done')
+      expect(work).toHaveBeenCalledTimes(times)
+    }
+  })
+})
+
 describe('work on a lost connection', () => {
   const faultOf = (): Fault => 'connection'
   const failingAfter = (ms: number) => vi.fn(() => new Promise<never>((_resolve, reject) => setTimeout(reject, ms, new Error('lost'))))

@@ -195,3 +195,11 @@ test('removes every part of 12 characters of a secret, and leaves shorter parts 
   }
   expect(withoutTexts(`the token ${hint} with the ID ${id}`, [token])).toBe(`the token ${hint} with the ID ${id}`)
 })
+
+test('the beginning of a token at the end of the text that is searched is not shown', () => {
+  const quoted = `${'x'.repeat(10)}${`"${token}"`.repeat(60)}`
+  for (let shift = 0; shift < token.length + 2; shift += 1) {
+    const shown = redact(withoutTexts('x'.repeat(shift) + quoted, ['some other secret']))
+    for (let at = 0; at + 12 <= secret.length; at += 1) expect(shown).not.toContain(secret.slice(at, at + 12))
+  }
+})

@@ -19,6 +19,19 @@ describe('create with an idempotency key', () => {
     expect(JSON.stringify(answers.filter(({ replayed }) => replayed))).not.toMatch(/acme_test_[0-9A-Za-z]{16}_/)
   })
 
+  it('a retry that finds its token writes nothing', async () => {
+    const calls: string[] = []
+    const store = interceptStore(memoryStore(), ({ method }, proceed) => {
+      calls.push(method)
+      return proceed()
+    })
+    const tokens = instance({ store })
+    const { record } = await tokens.system.create(INPUT)
+    calls.length = 0
+    expect(await tokens.system.create(INPUT)).toMatchObject({ replayed: true, record: { id: record.id } })
+    expect(calls).not.toContain('commit')
+  })
+
   it('does not confuse the same actor ID and idempotency key in two tenants', async () => {
     const tokens = instance()
     const ids = await Promise.all(

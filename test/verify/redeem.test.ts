@@ -118,3 +118,28 @@ it('createTicket() refuses a token that has since expired', async () => {
   now += HOUR_MS
   await expect(createTicket(tokens, principal)).rejects.toMatchObject({ code: 'token_expired' })
 })
+
+it('a clock that begins to throw while a ticket is redeemed neither ends the process nor uses the ticket up', async () => {
+  let broken = false
+  const clock = (): number => {
+    if (broken) throw new Error('no time')
+    return Date.now()
+  }
+  const { tokens, principal, after, redeem } = await world({ clock })
+  const rejections: unknown[] = []
+  const note = (error: unknown): void => void rejections.push(error)
+  process.on('unhandledRejection', note)
+  onTestFinished(() => void process.off('unhandledRejection', note))
+  for (const method of ['takeTicket', 'find']) {
+    const { ticket } = await createTicket(tokens, principal)
+    after[method] = () => {
+      broken = true
+    }
+    expect(await redeem(ticket)).not.toBe('ok')
+    delete after[method]
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    broken = false
+    expect(await redeem(ticket)).toBe('ok')
+  }
+  expect(rejections).toEqual([])
+})

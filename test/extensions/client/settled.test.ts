@@ -66,6 +66,64 @@ it('settled() rejects if the new token cannot be saved', async () => {
   await expect(client.settled()).rejects.toMatchObject(lost)
 })
 
+it('settled() waits for a rotate() that has not yet read the storage, and for one that follows a check', async () => {
+  const first = await world.mint(due)
+  const saved = shelf(first)
+  const { client } = holder(world, saved, {
+    load: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      return saved.load()
+    },
+  })
+  // Not awaited, as in a job that ends soon.
+  const rotated = client.rotate()
+  await client.settled()
+  expect(idOf(saved.token)).not.toBe(idOf(first))
+  const second = saved.token
+  const checked = call(client)
+  const again = client.rotate()
+  await client.settled()
+  expect(idOf(saved.token)).not.toBe(idOf(second))
+  await Promise.all([rotated, checked, again])
+})
+
+it('settled() rejects if the response to a rotation was lost, and a proxy refuses the attempts to repeat it', async () => {
+  let attempts = 0
+  world.intercept(async (request, next) => {
+    if (request.method !== 'POST') return next()
+    attempts += 1
+    if (attempts > 1) return new Response('blocked', { status: 403 })
+    await next()
+    throw new Error('the response was lost')
+  })
+  const { client } = await job(() => undefined, { deadline: 0.5 })
+  await call(client)
+  await client.settled().then(
+    () => expect.unreachable('the server has replaced the token'),
+    (error: Error) => expect(error.message).toContain('the token may be lost'),
+  )
+})
+
+it('settled() looks only a few times at a storage that does not answer', async () => {
+  const state = { hangs: false, loads: 0 }
+  world.intercept(async (request, next) => {
+    const response = await next()
+    if (request.method !== 'POST') return response
+    state.hangs = true
+    throw new Error('the response was lost')
+  })
+  const load = (): Promise<undefined> => {
+    state.loads += 1
+    return state.hangs ? new Promise(() => undefined) : Promise.resolve(undefined)
+  }
+  const { client } = await job(() => undefined, { deadline: 0.2, load })
+  await call(client)
+  state.loads = 0
+  await expect(client.settled()).rejects.toThrow('the token may be lost')
+  // A look takes a whole deadline, and there were 30.
+  expect(state.loads).toBeLessThan(12)
+})
+
 it('a process that awaits settled() stays alive until the new token is saved', { timeout: 60_000 }, async () => {
   const child = spawn(process.execPath, [await bundled(new URL('./settled/child.ts', import.meta.url))], {
     stdio: ['ignore', 'pipe', 'inherit'],
