@@ -10,7 +10,7 @@ export type LockedToken = { readonly id: string; readonly tenant_id: string | nu
 /**
  * Locks these tokens, under the row lock of the feed. Returns those that exist; none on a server with one writer at a time, which needs no locks.
  *
- * It never waits for them. A transaction that waited while it holds the feed would block everybody's changes, and could deadlock with a large bulk revocation,
+ * It never waits for them. A transaction that waits while it holds the feed would block every other change, and could deadlock with a large bulk revocation,
  * which locks its tokens before the feed.
  */
 export function* lockTokens(sql: Sql, ids: readonly string[], removes = false): Steps<readonly LockedToken[]> {
