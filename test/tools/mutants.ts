@@ -128,8 +128,11 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: ' && !(error instanceof DeadlineError)', become: '' },
     { find: 'this.#failures < PATIENCE || ', become: '' },
   ],
+  'src/activity/passes.ts': [
+    { find: 'if (this.#current === undefined) return', become: 'return' },
+    { find: 'this.#merge(this.#next.input, input)', become: 'this.#next.input' },
+  ],
   'src/activity/coalesced-events.ts': [
-    { find: 'while (this.#sending !== undefined) await this.#sending.catch(() => undefined)', become: '' },
     { find: 'if (!all && tick < tally.quietUntil) continue', become: '' },
     { find: 'this.#left = Math.max(0, this.#left - 1)', become: '' },
     { find: 'if (tally.count > 0 && !all && this.#left < 1) continue', become: '' },

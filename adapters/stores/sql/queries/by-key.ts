@@ -10,8 +10,11 @@ export function* askByKey<R>({ quirks }: Sql, query: { compile(): CompiledQuery<
   return (yield quirks.byKey?.(compiled) ?? compiled) as QueryResult<R>
 }
 
+/** Up to this many rows are deleted one by one on MySQL. */
+const FEW = 200
+
 /** Deletes rows by their IDs. On MySQL one by one, because a delete of several may read all of a small table, and nothing can prevent that. */
 export function* deleteByKey({ builder, quirks }: Sql, table: Keyed, ids: readonly string[]): Steps<void> {
-  for (const piece of quirks.byKey === undefined ? chunks(ids) : chunks(ids, 1))
-    yield* ask(builder.deleteFrom(table).where('id', 'in', piece))
+  const size = quirks.byKey !== undefined && ids.length <= FEW ? 1 : undefined
+  for (const piece of chunks(ids, size)) yield* ask(builder.deleteFrom(table).where('id', 'in', piece))
 }
