@@ -184,13 +184,20 @@ class RequestUse implements Use, OpenUse {
   }
 
   refused(code: Exclude<UseOutcome, 'allowed'>): void {
+    const isLate = this.#counted && this.#outcome === 'allowed'
     this.#outcome = code
+    // The use was counted as allowed because its client had left so long ago. A refusal must leave a trace all the same.
+    if (isLate && code !== 'undecided') this.#count(this.#endpointNow())
   }
 
   done(endpoint: string): void {
     if (this.#counted) return
     this.#counted = true
     this.#decider.openUses?.delete(this)
+    this.#count(endpoint)
+  }
+
+  #count(endpoint: string): void {
     const ip = this.#ip
     const scope = this.#scope
     const outcome = this.#outcome
@@ -223,13 +230,16 @@ class RequestUse implements Use, OpenUse {
       const { deadlineMs = LONGEST_CHECK_MS } = this.#decider
       if (this.#leftAt === undefined || this.#now() - this.#leftAt <= deadlineMs) return
     }
-    let endpoint = ''
+    this.done(this.#endpointNow())
+  }
+
+  #endpointNow(): string {
     try {
-      endpoint = this.#endpointOf?.() ?? ''
+      return this.#endpointOf?.() ?? ''
     } catch (error) {
       // If a framework behaves unexpectedly, the use is counted without its endpoint.
       this.#decider.report('flush', error)
+      return ''
     }
-    this.done(endpoint)
   }
 }

@@ -41,7 +41,8 @@ export async function create(context: Context, actor: ReadActor, input: unknown,
   }
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const minted = mint(context, draft, actor, given)
-    if (given.idempotencyKey !== undefined) {
+    // Inside a transaction, the caller holds a connection, and must not wait for another one.
+    if (given.idempotencyKey !== undefined && transaction === undefined) {
       // A retry usually finds the token. To insert it again would lock it, and hold up its revocation.
       const stored = await context.store.findOne(minted.record.id)
       if (stored !== undefined) return replay(context, minted.record, actor, stored)

@@ -6,6 +6,8 @@ import type { ListedToken } from '../model/record.js'
 import { instantSchema } from '../policy/field-schema.js'
 import { hasEnded } from '../policy/imports.js'
 import { readShape } from '../policy/shape.js'
+import { createTurns } from '../store/timer.js'
+import { untilDone } from '../store/until-done.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
@@ -14,6 +16,8 @@ import { auditEvent } from './lib/audit.js'
 import { commit, timeOfChange, withChanges } from './lib/change.js'
 
 const PAGE = 200
+/** The number of tokens whose usage is removed together. */
+const CLEARED_TOGETHER = 50
 /** How far ahead the caller's clock may be. */
 const CLOCKS_DIFFER_MS = 60_000
 
@@ -61,7 +65,9 @@ export async function prune(
       })
       const dead = page.filter((token) => diedBefore(token, before) && !stillRefuses(context, token, now))
       if (dead.length > 0 && goOn !== undefined && !(await goOn())) return { count }
-      count += await remove(context, await end(context, dead, actor, now), actor, before)
+      const ended = await end(context, dead, actor, now)
+      if (!(await clearUsage(context, ended, now, goOn))) return { count }
+      count += await remove(context, ended, actor, before)
       after = page.length === PAGE ? page.at(-1) : undefined
     } while (after !== undefined)
   }
@@ -119,6 +125,26 @@ async function revokeExpired(context: Context, token: ListedToken, actor: ReadAc
   const result = await commit(context, { updates: [{ expectedVersion: stored.version, record: after }], events: [event] })
   return result.ok
 }
+
+/**
+ * Removes most usage of tokens that are about to be removed, in small batches. There can be millions of rows, which the store would otherwise remove in the
+ * transaction that removes the tokens, while no other change can be made. Returns `false` if `goOn` did.
+ */
+async function clearUsage({ store, settings }: Context, tokens: readonly ListedToken[], now: number, goOn = always): Promise<boolean> {
+  const giveWay = createTurns(settings.monotonic)
+  let goesOn = true
+  for (let at = 0; goesOn && at < tokens.length; at += CLEARED_TOGETHER) {
+    const tokenIds = tokens.slice(at, at + CLEARED_TOGETHER).map(({ id }) => id)
+    await untilDone(store.name, 'usage to remove', async () => {
+      await giveWay()
+      goesOn = await goOn()
+      return goesOn && (await store.trimUsage({ tokenIds, countsBefore: now, addressesBefore: now }))
+    })
+  }
+  return goesOn
+}
+
+const always = async (): Promise<boolean> => true
 
 async function remove(context: Context, tokens: readonly ListedToken[], actor: ReadActor, before: number): Promise<number> {
   if (tokens.length === 0) return 0

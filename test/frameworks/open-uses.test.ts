@@ -135,9 +135,9 @@ const HOSTS: readonly (readonly [string, Host])[] = [
 ]
 
 describe.each(HOSTS)('on %s', (name, host) => {
-  async function opened() {
+  async function opened(options: Parameters<typeof instance>[0] = {}) {
     const store = memoryStore()
-    const [tokens, other] = [instance({ store }), instance({ store })]
+    const [tokens, other] = [instance({ store, ...options }), instance({ store })]
     const { token, record } = await mint(tokens)
     const waiting: (() => void)[] = []
     const signals: Principal[] = []
@@ -235,6 +235,23 @@ describe.each(HOSTS)('on %s', (name, host) => {
       return (await usage()).refused === 1
     })
     expect(await usage()).toMatchObject({ total: 0, buckets: [{ endpoint: 'GET /late', outcome: 'scope_insufficient' }] })
+  })
+
+  it('a refusal leaves a trace although the request was counted long after its client had disconnected', async () => {
+    const { tokens, usage, waiting, cut } = await opened({ deadline: 0.05 })
+    await cut(['/late'], () => waiting.length === 1)
+    if (name !== 'Hono') {
+      await until(async () => {
+        await tokens.flush()
+        return (await usage()).total === 1
+      })
+    }
+    waiting[0]?.()
+    await until(async () => {
+      await tokens.flush()
+      return (await usage()).refused === 1
+    })
+    expect((await tokens.system.events({ action: 'token.refused' })).items).toMatchObject([{ code: 'scope_insufficient', count: 1 }])
   })
 
   // Hono reports when its handlers have ended, however long that takes.

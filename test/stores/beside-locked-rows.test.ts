@@ -1,10 +1,13 @@
+import { latchkey } from 'latchkey'
+import { postgresStore } from 'latchkey/stores/postgres'
+import { Pool } from 'pg'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ERASED } from '../../src/model/event.js'
 import type { StoredToken } from '../../src/model/record.js'
 import type { Change, RevocationStamp, TokenStore } from '../../src/store/port.js'
 import type { OwnPlace } from './sql/databases.js'
 import { event, token } from './sql/samples.js'
-import { type Connection, onMysql, type Server, servers } from './sql/writers.js'
+import { type Connection, onMysql, onPostgres, type Server, servers } from './sql/writers.js'
 
 const stamp: RevocationStamp = { revokedAt: 1_800_000_000_000, revokedBy: 'admin', revokedCode: 'bulk', bulkId: 'B000000000000001' }
 
@@ -71,21 +74,6 @@ const watched = <T>(promise: T | Promise<T>) => {
 for (const server of servers) {
   describe.skipIf(server.skip)(`changes beside locked rows on ${server.name} ${server.skip ?? ''}`, () => {
     const { store, host, add, rename, revoke, untilWaiting, rows } = stage(server)
-
-    it('removing a token with much usage does not hold up changes to other tokens', async () => {
-      const [old, other] = [await add(), await add()]
-      const counts = [{ tokenId: old.id, bucketAt: 0, endpoint: 'GET /', outcome: 'allowed', scope: '', count: 1 }] as const
-      await store().recordUsage({ nodeId: 'node', seq: 1, at: 1, counts, addresses: [], lastUses: [] })
-      // Stands for the time that it takes to remove many rows.
-      await host().query(`select * from latchkey_usage_counts where token_id = '${old.id}' for update`)
-      const { state, done } = watched(store().commit({ removals: [old.id], events: [event({ action: 'token.pruned' })] }))
-      await untilWaiting()
-      expect(await rename(other)).toEqual({ ok: true })
-      expect(state.ended).toBe(false)
-      await host().query('commit')
-      expect(await done).toEqual({ ok: true })
-      expect(await rows('select * from latchkey_usage_counts')).toEqual([])
-    })
 
     it('thirty retries of a creation that a host transaction holds up leave connections for other changes', async () => {
       const other = await add()
@@ -181,5 +169,32 @@ describe.skipIf(onMysql.skip)(`rows that host transactions lock on MySQL ${onMys
     })
     expect(await revoke('large')).toMatchObject({ count: 300 })
     expect(await rows('select count(*) as n from latchkey_tokens where revoked_at is null')).toEqual([{ n: 0 }])
+  })
+})
+
+describe.skipIf(onPostgres.skip)(`host transactions on Postgres ${onPostgres.skip ?? ''}`, () => {
+  it('creations with an idempotency key need no connection beside that of their transaction', async () => {
+    const place = await onPostgres.place()
+    const pool = new Pool({ connectionString: place.url, options: `-c search_path=${place.schema}`, max: 3 })
+    const tokens = latchkey({ prefix: 'acme', scopes: { 'stock:read': '' }, store: postgresStore({ pool }), logger: false })
+    try {
+      await tokens.system.list()
+      const clients = await Promise.all([1, 2, 3].map(() => pool.connect()))
+      const created = await Promise.all(
+        clients.map(async (client, at) => {
+          await client.query('begin')
+          const input = { name: 'ERP', scopes: ['stock:read'], idempotencyKey: `k${at}` } as const
+          const minted = await tokens.system.create(input, { transaction: client })
+          await client.query('commit')
+          client.release()
+          return minted.token
+        }),
+      )
+      expect(created.filter((text) => text !== undefined)).toHaveLength(3)
+    } finally {
+      await tokens.close()
+      await pool.end()
+      await place.remove()
+    }
   })
 })

@@ -91,6 +91,17 @@ describe.each(await availableDrivers())('a %s database while its host has a tran
       expect(await here.find([known.id])).toMatchObject([{ version: 2 }])
     })
 
+    it('creates tokens with an idempotency key in a transaction on its own handle, and finds them there again', async () => {
+      const { database, here } = await pair(0.5)
+      const tokens = latchkey({ prefix: 'acme', scopes: { 'stock:read': '' }, store: here, logger: false })
+      database.exec('begin immediate')
+      const input = { name: 'ERP', scopes: ['stock:read'], idempotencyKey: 'k' } as const
+      const { record } = await tokens.system.create(input, { transaction: database })
+      expect(await tokens.system.create(input, { transaction: database })).toMatchObject({ replayed: true, record: { id: record.id } })
+      database.exec('commit')
+      await tokens.close()
+    })
+
     it('does not return a row that the host has not committed', async () => {
       const { database, here } = await pair(0.005)
       const added = token()

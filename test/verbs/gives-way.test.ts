@@ -91,6 +91,28 @@ describe.each(STORES)('long work on %s, which answers synchronously', (_, open) 
     await store.close?.()
   })
 
+  it('prune() removes usage in small batches, and yields to requests between them', async () => {
+    const HOURS = 2_000
+    const store = open()
+    const context = await worn(store)
+    const [used] = await store.list({ prefix: 'acme_test', now: BEGAN, limit: 1 })
+    const tokenId = used?.id ?? ''
+    const counts = Array.from({ length: HOURS }, (_, hour) => ({
+      tokenId,
+      bucketAt: BEGAN + hour * 3_600_000,
+      endpoint: 'GET /',
+      outcome: 'allowed' as const,
+      scope: '',
+      count: 1,
+    }))
+    await store.recordUsage({ nodeId: 'node', seq: 1, at: BEGAN, counts, addresses: [], lastUses: [] })
+    const handle = createHandle(() => context, SYSTEM)
+    const turns = await turnsDuring(() => handle.prune({ before: new Date(BEGAN + 2) }))
+    expect(turns).toBeGreaterThanOrEqual(PAGES + HOURS / 200)
+    expect(await store.usage({ tokenIds: [tokenId] })).toEqual({ counts: [], addresses: [] })
+    await store.close?.()
+  })
+
   it.each<[string, (handle: TokenHandle) => Promise<unknown>]>([
     ['erase()', (handle) => handle.erase({ ownerId: 'bob' })],
     ['sealAudit()', (handle) => handle.sealAudit()],

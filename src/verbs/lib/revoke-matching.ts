@@ -1,15 +1,33 @@
 import type { StoredEvent } from '../../model/event.js'
-import type { RevocationStamp, TokenFilter } from '../../store/port.js'
+import { PLACED_AT_ONCE, type RevocationStamp, type TokenFilter } from '../../store/port.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
 import type { Context } from '../../verify/context.js'
 import { revokeInTurn } from '../../verify/in-turn.js'
-import { placeEvents } from './waits.js'
 
 /** Returns what a revocation without a version writes to each token, with a new bulk ID. */
 export function stampOf({ at, actorId, reason }: StoredEvent, revokedCode: RevocationStamp['revokedCode']): RevocationStamp {
   const bulkId = generateId(platformRandom)
   return { revokedAt: at, revokedBy: actorId, revokedCode, bulkId, ...(reason !== undefined && { revokedReason: reason }) }
+}
+
+/** The maximum number of batches of events that are placed before a revocation, which must not wait for them forever. */
+const MOST_BATCHES = 100
+
+/**
+ * Assigns positions to the events of host transactions that wait for them. The revocation would otherwise do so for all of them while no other change can be
+ * made. It still does that for those that are left, so a failure does not matter here.
+ */
+async function placeFirst({ store, settings, outbox }: Context): Promise<void> {
+  try {
+    for (let batches = 0; batches < MOST_BATCHES; batches += 1) {
+      const placed = await store.placeEvents(settings.prefix)
+      outbox.tell(placed)
+      if (placed.length < PLACED_AT_ONCE) return
+    }
+  } catch {
+    // The revocation itself fails if the store does.
+  }
 }
 
 /**
@@ -24,12 +42,11 @@ export async function revokeMatching(
   revokedCode: RevocationStamp['revokedCode'],
   event: StoredEvent,
 ): Promise<number> {
-  // Otherwise, the revocation would place these events, however many there are, while no other change can be made.
-  await placeEvents(context)
   const stamp = stampOf(event, revokedCode)
   let begun = false
   const result = await revokeInTurn(context, event.tenantId, filter, async () => {
     begun = true
+    await placeFirst(context)
     return await context.records.bulkChanging(filter, () => context.store.revokeWhere(filter, stamp, { ...event, bulkId: stamp.bulkId }))
   }).catch((error: unknown) => {
     // The caller may have stopped waiting while the store is still busy with the revocation.

@@ -8,8 +8,7 @@ import { deleteByKey } from './by-key.js'
 import { isExceeded } from './caps.js'
 import { eraseFields } from './erasures.js'
 import { type Line, ownerLine, tokenLine } from './lines.js'
-import { refuseFenced, refuseFencedIn } from './moves.js'
-import { trimSteps } from './retention.js'
+import { refuseFenced } from './moves.js'
 import { lockTokens, untilFree } from './token-locks.js'
 import { clearUsage } from './usage.js'
 import { cutFeed, writeFeed } from './write-feed.js'
@@ -75,21 +74,6 @@ const existing = async (sql: Sql, change: Change): Promise<string | undefined> =
   return undefined
 }
 
-function* clearSome(sql: Sql, change: Change, tokenIds: readonly string[]): Steps<boolean> {
-  yield* refuseFencedIn(sql, prefixOf(change))
-  return yield* trimSteps(sql, { tokenIds, countsBefore: Number.MAX_SAFE_INTEGER, addressesBefore: Number.MAX_SAFE_INTEGER })
-}
-
-/**
- * Removes the usage of tokens that are about to be removed, one batch at a time. Tokens can have many rows of usage, and to remove them under the lock of the
- * feed would delay the changes of all tenants.
- */
-const clearAhead = async (sql: Sql, change: Change): Promise<void> => {
-  const { removals = [] } = change
-  if (removals.length === 0) return
-  while (await sql.engine.transaction(() => clearSome(sql, change, removals)));
-}
-
 /** Removes usage that a concurrent transaction counted for removed tokens. If this fails, rows remain that are never read. */
 const clearLate = async (sql: Sql, { removals = [] }: Change): Promise<void> => {
   if (removals.length > 0) await Promise.resolve(sql.engine.transaction(() => clearUsage(sql, removals))).catch(() => undefined)
@@ -107,7 +91,6 @@ export const commit = async (sql: Sql, change: Change): Promise<CommitResult> =>
 const apply = async (sql: Sql, change: Change): Promise<CommitResult> => {
   const twice = firstTwice((change.inserts ?? []).map((token) => token.id)) ?? firstTwice(change.events.map((event) => event.id))
   if (twice !== undefined) return { ok: false, conflict: twice }
-  await clearAhead(sql, change)
   for (let attempt = 1; ; attempt += 1) {
     try {
       const result = await untilFree(sql, PATIENCE_MS, () => sql.engine.transaction(() => steps(sql, change)))

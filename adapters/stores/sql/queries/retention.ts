@@ -52,8 +52,7 @@ function* trimAddresses({ builder }: Sql, tokenIds: readonly string[], before: n
   return rows.length === BATCH
 }
 
-/** Removes a batch of old usage; returns whether there may be more. */
-export function* trimSteps(sql: Sql, { tokenIds, countsBefore, addressesBefore, lastAddresses }: UsageTrim): Steps<boolean> {
+function* steps(sql: Sql, { tokenIds, countsBefore, addressesBefore, lastAddresses }: UsageTrim): Steps<boolean> {
   if (lastAddresses === true) yield* ask(sql.builder.updateTable('last_uses').set({ last_used_ip: null }).where('token_id', 'in', tokenIds))
   const moreCounts = countsBefore !== undefined && (yield* trimCounts(sql, tokenIds, countsBefore))
   const moreAddresses = addressesBefore !== undefined && (yield* trimAddresses(sql, tokenIds, addressesBefore))
@@ -62,4 +61,4 @@ export function* trimSteps(sql: Sql, { tokenIds, countsBefore, addressesBefore, 
 
 /** Removes a batch of old usage. */
 export const trimUsage = async (sql: Sql, trim: UsageTrim): Promise<boolean> =>
-  trim.tokenIds.length === 0 ? false : await sql.engine.transaction(() => trimSteps(sql, trim))
+  trim.tokenIds.length === 0 ? false : await sql.engine.transaction(() => steps(sql, trim))
