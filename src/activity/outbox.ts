@@ -67,6 +67,11 @@ export class Outbox {
     await this.#passes.run(undefined)
   }
 
+  /** Places the events about these tokens, however many others are waiting. */
+  async placeOf(tokenIds: readonly string[]): Promise<void> {
+    this.tell(await this.#store.placeEvents(this.#prefix, tokenIds))
+  }
+
   async #placeAll(): Promise<void> {
     await untilDone(this.#store.name, 'events to place', async () => {
       const placed = await this.#store.placeEvents(this.#prefix)

@@ -134,11 +134,11 @@ export class GuardedStore extends StoreCalls {
     )
   }
 
-  async placeEvents(prefix: string): Promise<readonly StoredEvent[]> {
+  async placeEvents(prefix: string, tokenIds?: readonly string[]): Promise<readonly StoredEvent[]> {
     if (this.store.placeEvents === undefined) return []
     return await this.manage(
       'placeEvents',
-      () => this.store.placeEvents?.(prefix) ?? [],
+      () => this.store.placeEvents?.(prefix, tokenIds) ?? [],
       (answer) => this.sound(readPlaced(answer, prefix), 'placeEvents'),
     )
   }

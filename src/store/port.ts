@@ -225,9 +225,10 @@ export interface TokenStore {
   commitIn?(transaction: object, addition: Addition): MaybePromise<AdditionResult>
   /**
    * Assigns positions to up to 100 committed events of a prefix that `commitIn` wrote: once each, after every other event. Adds their tokens to the feed.
-   * Returns the events: fewer only if none are left. `revokeWhere` does this with all of them before it writes its own.
+   * Returns the events: fewer only if none are left. `revokeWhere` does this with all of them before it writes its own. With `tokenIds`, places only events
+   * about these tokens; a store may ignore this.
    */
-  placeEvents?(prefix: string): MaybePromise<readonly StoredEvent[]>
+  placeEvents?(prefix: string, tokenIds?: readonly string[]): MaybePromise<readonly StoredEvent[]>
   /**
    * Revokes every matching token that is not revoked yet. It writes one event for each affected tenant, and one without a tenant for tokens that have none:
    * `event` with that `tenantId`, its own `count`, and its own ID, which is `event.id` for the first and `event.id` followed by `_2`, `_3` … for the others. If

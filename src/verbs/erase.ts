@@ -73,8 +73,10 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
     damaged: new Set(),
   }
   const now = timeOfChange(context)
-  // Otherwise this node would write its buffered data after the erasure.
-  await Promise.all(context.buffers.map((buffer) => buffer.flush(now, true)))
+  // Otherwise this node would write its buffered data after the erasure. If no token names the owner, only what is due is written, because calls that erase
+  // nothing would write far more events than are allowed.
+  const isKnown = await isNamed(task)
+  await Promise.all(context.buffers.map((buffer) => buffer.flush(now, isKnown)))
   await context.outbox.place()
   await refuseLive(task)
   let tokens = 0

@@ -138,7 +138,7 @@ async function clearUsage({ store, settings }: Context, tokens: readonly ListedT
     await untilDone(store.name, 'usage to remove', async () => {
       await giveWay()
       goesOn = await goOn()
-      return goesOn && (await store.trimUsage({ tokenIds, countsBefore: now, addressesBefore: now }))
+      return goesOn && (await store.trimUsage({ tokenIds, countsBefore: now, addressesBefore: now, lastAddresses: true }))
     })
   }
   return goesOn

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { InvalidInputError, NotFoundError } from '../errors.js'
+import type { ListedToken } from '../model/record.js'
 import { MAX_USE_TEXT, OTHER_USES, type UsageCount, type UsageReport, type UsageRows } from '../model/usage.js'
 import type { Catalogue } from '../policy/catalogue.js'
 import { durationSchema, instantSchema } from '../policy/field-schema.js'
@@ -8,7 +9,6 @@ import { readShape } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
 import { findListed } from './get.js'
 import { canSee, type ReadActor } from './lib/actor.js'
-import { withLastUse } from './lib/last-use.js'
 import { flushUsage } from './lib/waits.js'
 
 const HOUR_MS = 3_600_000
@@ -44,10 +44,10 @@ export const usageShape: z.ZodType<Given> = z.strictObject({
  */
 export async function usage(context: Context, actor: ReadActor, id: unknown, range: unknown): Promise<UsageReport> {
   const { from, to, end, stepMs } = readRange(range, readClock(context.settings.clock, 'the range cannot be determined'))
-  const found = await findListed(context, actor, id)
-  if (found === undefined || !canSee(actor, found)) throw new NotFoundError(String(id))
-  const stored = withLastUse(context, found)
+  await findSeen(context, actor, id)
   await flushUsage(context)
+  // Read again, because the last use may have been written in the meantime.
+  const stored = await findSeen(context, actor, id)
   const rows = await (stepMs === HOUR_MS ? readOnce : readInSteps)(context, { tokenId: stored.id, from, to, end, stepMs })
   if (rows === undefined) throw tooMany(stepMs)
   const unusedScopes = context.usage === undefined ? undefined : unusedAmong(context.settings.catalogue, stored.scopes, rows.counts)
@@ -57,6 +57,12 @@ export async function usage(context: Context, actor: ReadActor, id: unknown, ran
     ...(stored.lastUsedAt !== undefined && { lastUsedAt: new Date(stored.lastUsedAt) }),
     ...(stored.lastUsedIp !== undefined && { lastUsedIp: stored.lastUsedIp }),
   }
+}
+
+async function findSeen(context: Context, actor: ReadActor, id: unknown): Promise<ListedToken> {
+  const stored = await findListed(context, actor, id)
+  if (stored === undefined || !canSee(actor, stored)) throw new NotFoundError(String(id))
+  return stored
 }
 
 const hourOf = (at: number): number => Math.floor(at / HOUR_MS) * HOUR_MS

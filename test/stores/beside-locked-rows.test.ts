@@ -9,6 +9,9 @@ import type { OwnPlace } from './sql/databases.js'
 import { event, token } from './sql/samples.js'
 import { type Connection, onMysql, onPostgres, type Server, servers } from './sql/writers.js'
 
+/** The columns that every token has. */
+const COLUMNS = 'id, version, prefix, digest, name, name_folded, scopes, created_at, created_by, updated_at'
+
 const stamp: RevocationStamp = { revokedAt: 1_800_000_000_000, revokedBy: 'admin', revokedCode: 'bulk', bulkId: 'B000000000000001' }
 
 /** Tests of one server, each with a database and an open host transaction of its own. */
@@ -73,15 +76,13 @@ const watched = <T>(promise: T | Promise<T>) => {
 
 for (const server of servers) {
   describe.skipIf(server.skip)(`changes beside locked rows on ${server.name} ${server.skip ?? ''}`, () => {
-    const { store, host, add, rename, revoke, untilWaiting, rows } = stage(server)
+    const { store, host, place, add, rename, revoke, untilWaiting, rows } = stage(server)
 
     it('thirty retries of a creation that a host transaction holds up leave connections for other changes', async () => {
       const other = await add()
-      const twice = token()
+      const twice = token({ requestHash: 'r' })
       const values = `'${twice.id}', 1, 'acme', '${twice.digest}', 'theirs', 'theirs', '[]', 1, 'system', 1`
-      await host().query(
-        `insert into latchkey_tokens (id, version, prefix, digest, name, name_folded, scopes, created_at, created_by, updated_at) values (${values})`,
-      )
+      await host().query(`insert into latchkey_tokens (${COLUMNS}) values (${values})`)
       const retries = watched(Promise.all(Array.from({ length: 30 }, () => store().commit({ inserts: [twice], events: [event()] }))))
       await untilWaiting()
       expect(await rename(other)).toEqual({ ok: true })
@@ -94,6 +95,43 @@ for (const server of servers) {
       await add({ tenantId: 'a', revokedAt: 1, revokedBy: 'ann', revokedCode: 'manual' })
       await host().query('select * from latchkey_feed where id = 1 for update')
       expect(await revoke('a')).toEqual({ count: 0, events: [] })
+    })
+
+    it('removing a token waits outside of the feed for a transaction that writes its usage', async () => {
+      const [old, other] = [await add(), await add()]
+      await host().query(`insert into latchkey_last_uses (token_id, last_used_at) values ('${old.id}', 1)`)
+      const { done } = watched(store().commit({ removals: [old.id], events: [event({ action: 'token.pruned' })] }))
+      await vi.waitFor(async () => expect(await store().find([old.id])).toEqual([]), { timeout: 10_000 })
+      expect(await rename(other)).toEqual({ ok: true })
+      await host().query('commit')
+      expect(await done).toEqual({ ok: true })
+    })
+
+    it('creations with many idempotency keys that a host transaction holds up leave connections for other changes', async () => {
+      const other = await add()
+      const twice = Array.from({ length: 12 }, () => token({ requestHash: 'r' }))
+      for (const { id, digest } of twice) {
+        const values = `'${id}', 1, 'acme', '${digest}', 'theirs', 'theirs', '[]', 1, 'system', 1`
+        await host().query(`insert into latchkey_tokens (${COLUMNS}) values (${values})`)
+      }
+      const retries = watched(Promise.allSettled(twice.map((each) => store().commit({ inserts: [each], events: [event()] }))))
+      await untilWaiting()
+      expect(await rename(other)).toEqual({ ok: true })
+      expect(retries.state.ended).toBe(false)
+      await host().query('commit')
+      await retries.done
+    })
+
+    it('the first change of a token places only its own event', async () => {
+      const created = token()
+      const connection = await server.connect(place())
+      await connection.query('begin')
+      const additions = [created, token(), token()].map((each) => ({ inserts: [each], events: [event({ tokenId: each.id })] }))
+      for (const addition of additions) expect(await store().commitIn?.(connection, addition)).toEqual({ ok: true })
+      await connection.query('commit')
+      await connection.end()
+      expect(await store().placeEvents?.('acme', [created.id])).toMatchObject([{ tokenId: created.id }])
+      expect(await store().placeEvents?.('acme')).toHaveLength(2)
     })
 
     it('an owner who is erased while usage is written leaves no address behind', async () => {
@@ -141,25 +179,24 @@ describe.skipIf(onMysql.skip)(`rows that host transactions lock on MySQL ${onMys
     return created
   }
 
-  it('a host transaction that has locked the event of a creation does not hold up changes or the placement of other events', async () => {
+  it('events get their positions although a host transaction has locked them', async () => {
     const other = await add()
     const created = await createdAndHeld('a')
+    expect(await store().placeEvents?.('acme')).toMatchObject([{ tokenId: created.id }])
     expect(await store().placeEvents?.('acme')).toEqual([])
     expect(await rename(other)).toEqual({ ok: true })
+    expect(await rows('select id from latchkey_outbox')).toHaveLength(1)
     await host().query('rollback')
-    expect(await store().placeEvents?.('acme')).toMatchObject([{ tokenId: created.id }])
+    expect(await store().placeEvents?.('acme')).toEqual([])
+    expect(await rows('select id from latchkey_outbox')).toEqual([])
   })
 
   it('a bulk revocation does not miss a token whose creation event is locked by a host transaction', async () => {
     const created = await createdAndHeld('a')
-    const other = await add({ tenantId: 'b' })
-    const { state, done } = watched(revoke('a'))
-    expect(await revoke('b')).toMatchObject({ count: 1 })
-    expect(await store().find([other.id])).toMatchObject([{ revokedAt: stamp.revokedAt }])
-    expect(state.ended).toBe(false)
-    await host().query('rollback')
-    expect(await done).toMatchObject({ count: 1 })
+    expect(await revoke('a')).toMatchObject({ count: 1 })
     expect(await store().find([created.id])).toMatchObject([{ revokedAt: stamp.revokedAt }])
+    const events = await store().events({ prefix: 'acme', order: 'oldest', limit: 10 })
+    expect(events.map(({ action }) => action)).toEqual(['token.created', 'tokens.revoked'])
   })
 
   it('a large bulk revocation in a small table does not wait for tokens that a host transaction has just created', async () => {

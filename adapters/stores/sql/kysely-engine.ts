@@ -1,7 +1,7 @@
 import { CompiledQuery, type QueryResult } from 'kysely'
 import { driveAsync, type Engine, type Steps } from './engine.js'
 import type { Quirks } from './quirks.js'
-import { createQueue, patiently, promptly, Unrepeatable } from './retry.js'
+import { createQueue, patiently, persistently, promptly, Unrepeatable } from './retry.js'
 import { isUpToDate, migrationSteps } from './schema/migrate.js'
 import type { Names } from './schema/table-names.js'
 
@@ -84,7 +84,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
   return {
     run: <R>(query: CompiledQuery<R>) => again(() => db.executeQuery(query)),
     transaction: <T>(steps: () => Steps<T>) => queue(() => once(steps)),
-    longTransaction: <T>(steps: () => Steps<T>) => again(() => once(steps)),
+    longTransaction: <T>(steps: () => Steps<T>) => persistently(quirks.faultOf, () => once(steps)),
     async migrate(): Promise<void> {
       try {
         if (await driveAsync(isUpToDate(quirks, names), (query) => again(() => db.executeQuery(query)))) return

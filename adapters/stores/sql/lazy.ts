@@ -57,7 +57,7 @@ export const lazyStore = ({ name, tables, packages, open }: Lazy): Omit<SqlStore
     distinct: (query) => call((store) => store.distinct(query)),
     commit: (change) => call((store) => store.commit(change)),
     commitIn: (transaction, addition) => call((store) => store.commitIn(transaction, addition)),
-    placeEvents: (prefix) => call((store) => store.placeEvents(prefix)),
+    placeEvents: (prefix, tokenIds) => call((store) => store.placeEvents(prefix, tokenIds)),
     revokeWhere: (filter, stamp, event) => call((store) => store.revokeWhere(filter, stamp, event)),
     events: (query) => call((store) => store.events(query)),
     changes: (after, limit) => call((store) => store.changes(after, limit)),

@@ -24,18 +24,22 @@ type FaultOf = (error: unknown) => Fault
 /** How work is retried. */
 type Manner = {
   readonly most: number
+  /** For how long work is repeated after it has waited for a lock in vain. */
+  readonly waitsMs: number
   rest(attempt: number): unknown
 }
 
-const PROMPT: Manner = { most: MOST_READS, rest: () => undefined }
-const PATIENT: Manner = { most: MOST_ATTEMPTS, rest: pause }
+const PROMPT: Manner = { most: MOST_READS, waitsMs: 0, rest: () => undefined }
+const PATIENT: Manner = { most: MOST_ATTEMPTS, waitsMs: 0, rest: pause }
+/** Nothing stands behind this work, and its callers wait this long. */
+const LONG: Manner = { ...PATIENT, waitsMs: 60_000 }
 
 const saidSoon = (began: number): boolean => performance.now() - began < SAYS_SO_WITHIN_MS
 
 /** Whether other transactions interfered with an attempt. After a long wait for a lock, another attempt would wait again, with the other transactions of this process behind it. */
 const isConflict = (fault: Fault, began: number): boolean => fault === 'contention' || (fault === 'waited' && saidSoon(began))
 
-const repeat = async <T>(faultOf: FaultOf, { most, rest }: Manner, work: () => Promise<T>, lostBefore = false): Promise<T> => {
+const repeat = async <T>(faultOf: FaultOf, { most, waitsMs, rest }: Manner, work: () => Promise<T>, lostBefore = false): Promise<T> => {
   let lost = lostBefore
   const began = performance.now()
   for (let attempt = 1; ; attempt += 1) {
@@ -47,7 +51,8 @@ const repeat = async <T>(faultOf: FaultOf, { most, rest }: Manner, work: () => P
       const fault = faultOf(error)
       // A connection that died while idle fails at its next use, once.
       const idleOneDied = fault === 'connection' && !lost && saidSoon(began)
-      if (attempt === most || (!isConflict(fault, attemptBegan) && !idleOneDied)) throw error
+      const waitsOn = fault === 'waited' && performance.now() - began < waitsMs
+      if (attempt === most || (!isConflict(fault, attemptBegan) && !idleOneDied && !waitsOn)) throw error
       if (fault === 'connection') lost = true
       else await rest(attempt)
     }
@@ -56,6 +61,9 @@ const repeat = async <T>(faultOf: FaultOf, { most, rest }: Manner, work: () => P
 
 /** Retries all of the work after a conflict, with growing, randomized pauses, or after an idle connection died. */
 export const patiently = <T>(faultOf: FaultOf, work: () => Promise<T>): Promise<T> => repeat(faultOf, PATIENT, work)
+
+/** Like `patiently`, for work that takes seconds and may wait for the locks of other transactions. */
+export const persistently = <T>(faultOf: FaultOf, work: () => Promise<T>): Promise<T> => repeat(faultOf, LONG, work)
 
 /** Like `patiently`, but without a pause and only a few times: for the read that a verification waits for. */
 export const promptly = <T>(faultOf: FaultOf, work: () => Promise<T>): Promise<T> => repeat(faultOf, PROMPT, work)

@@ -67,7 +67,7 @@ export const openStore = (sql: Sql, host: HostAccess): OpenStore => {
     distinct: (query: DistinctQuery): Promise<readonly string[]> => distinct(sql, query),
     commit: (change: Change): Promise<CommitResult> => commit(sql, change),
     commitIn: (transaction: object, addition: Addition): Promise<AdditionResult> => commitIn(sql, host, transaction, addition),
-    placeEvents: (prefix: string): Promise<readonly StoredEvent[]> => placeEvents(sql, prefix),
+    placeEvents: (prefix: string, tokenIds?: readonly string[]): Promise<readonly StoredEvent[]> => placeEvents(sql, prefix, tokenIds),
     revokeWhere: (filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> =>
       revokeWhere(sql, filter, stamp, event),
     events: (query: EventQuery): Promise<EventPage> => events(sql, query),

@@ -113,7 +113,8 @@ async function commitNow(context: Context, given: Change): Promise<Committed> {
   const change = ownFields(given)
   const caps = change.caps ?? capsOnNew(context, change)
   // The creation must come before the token's first change in the audit log, even if it was part of a host transaction.
-  if (change.updates?.some(({ expectedVersion }) => expectedVersion === 1)) await placeEvents(context)
+  const unchanged = change.updates?.filter(({ expectedVersion }) => expectedVersion === 1).map(({ record }) => record.id) ?? []
+  if (unchanged.length > 0) await placeEvents(context, unchanged)
   const result = await context.records.changing(idsIn(change), () => context.store.commit(caps.length === 0 ? change : { ...change, caps }))
   if (result.exceeded !== undefined) throw about(tokenLimitReached(caps, result.exceeded), change.updates?.[0]?.record)
   if (result.ok) context.announce(change.events)

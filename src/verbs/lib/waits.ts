@@ -6,9 +6,11 @@ export async function join<T>({ allowance, report }: Context, what: string, wher
   return allowance === undefined ? await shared : await allowance.join(what, { where, report }, shared)
 }
 
-/** `Outbox.place` with the deadline of one call. */
-export async function placeEvents(context: Context): Promise<void> {
-  await join(context, `the ${context.store.name} store's placeEvents()`, 'store.placeEvents', context.outbox.place())
+/** Places the events of host transactions, or those about some tokens, with the deadline of one call. */
+export async function placeEvents(context: Context, tokenIds?: readonly string[]): Promise<void> {
+  const { outbox, store } = context
+  const placed = tokenIds === undefined ? outbox.place() : outbox.placeOf(tokenIds)
+  await join(context, `the ${store.name} store's placeEvents()`, 'store.placeEvents', placed)
 }
 
 /** Writes the counted uses to the store, so that the answer read next includes them. */

@@ -1,7 +1,9 @@
+import { StoreUnavailableError } from '../../../../src/errors.js'
 import { prefixOf } from '../../../../src/store/moving.js'
 import type { Change, CommitResult } from '../../../../src/store/port.js'
 import { chunks, type Sql } from '../context.js'
 import { affected, ask, CapSignal, ConflictSignal, type Steps } from '../engine.js'
+import { inTurn } from '../in-turn.js'
 import { oneAtATimeByText } from '../one-at-a-time.js'
 import { tokenToRow } from '../schema/token-row.js'
 import { deleteByKey } from './by-key.js'
@@ -49,7 +51,6 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   }
   yield* deleteByKey(sql, 'tokens', removals)
   for (const erasure of erasures) yield* eraseFields(sql, erasure)
-  yield* clearUsage(sql, removals)
   // Under the row lock of the feed, so no other transaction adds a token before this one commits.
   for (const [at, cap] of caps.entries()) if (yield* isExceeded(sql, cap)) throw new CapSignal(at)
   return { ok: true }
@@ -74,18 +75,51 @@ const existing = async (sql: Sql, change: Change): Promise<string | undefined> =
   return undefined
 }
 
-/** Removes usage that a concurrent transaction counted for removed tokens. If this fails, rows remain that are never read. */
+/**
+ * Removes the usage of removed tokens, including uses that a concurrent transaction counted. Not in the transaction of the change, which must not wait for
+ * one that writes usage. If this fails, rows remain that are never read.
+ */
 const clearLate = async (sql: Sql, { removals = [] }: Change): Promise<void> => {
   if (removals.length > 0) await Promise.resolve(sql.engine.transaction(() => clearUsage(sql, removals))).catch(() => undefined)
 }
 
-/** Runs changes that add a token with the same ID one after the other. Each may wait, with a connection, for another transaction that adds or holds it. */
-const byNewId = oneAtATimeByText()
+/**
+ * How many creations with an idempotency key run at a time. Each may wait, with a connection, for a host transaction that creates the same token. Changes run
+ * one after the other anyway.
+ */
+const MOST_KEYED = 2
+
+/** Creations with an idempotency key in one store: those with the same ID run one after the other, and few in all at a time. */
+type Keyed = { readonly byId: ReturnType<typeof oneAtATimeByText>; readonly take: () => Promise<{ release(): void }> }
+
+const keyed: WeakMap<Sql, Keyed> = new WeakMap()
+
+const keyedIn = (sql: Sql): Keyed => {
+  const known = keyed.get(sql) ?? { byId: oneAtATimeByText(), take: inTurn(MOST_KEYED, async () => ({ release: () => undefined })) }
+  keyed.set(sql, known)
+  return known
+}
+
+const applyKeyed = async (sql: Sql, change: Change, id: string): Promise<CommitResult> => {
+  const { byId, take } = keyedIn(sql)
+  const began = performance.now()
+  return await byId(id, async () => {
+    const { release } = await take()
+    try {
+      if (performance.now() - began > PATIENCE_MS)
+        throw new StoreUnavailableError('an earlier creation of the same token is still waiting: retry later')
+      return await apply(sql, change)
+    } finally {
+      release()
+    }
+  })
+}
 
 /** Applies a change in one transaction, completely or not at all. */
 export const commit = async (sql: Sql, change: Change): Promise<CommitResult> => {
   const { inserts: [first] = [] } = change
-  return await (first === undefined ? apply(sql, change) : byNewId(first.id, () => apply(sql, change)))
+  // The IDs of other tokens are random, so no other transaction adds one.
+  return await (first?.requestHash === undefined ? apply(sql, change) : applyKeyed(sql, change, first.id))
 }
 
 const apply = async (sql: Sql, change: Change): Promise<CommitResult> => {

@@ -1,63 +1,75 @@
+import type { Expression, ExpressionBuilder, SqlBool } from 'kysely'
 import type { StoredEvent } from '../../../../src/model/event.js'
 import { PLACED_AT_ONCE } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
 import { ask, type Steps } from '../engine.js'
 import { unplacedRowToEvent } from '../schema/event-row.js'
-import { deleteByKey } from './by-key.js'
+import type { Tables } from '../schema/schema.js'
+import { askByKey, deleteByKey } from './by-key.js'
 import { tokenLine } from './lines.js'
 import { writeFeed } from './write-feed.js'
 
-const waiting = ({ builder }: Sql, prefix: string) => builder.selectFrom('outbox').where('prefix', '=', prefix)
+/** The rows of events that wait for a position: all of a prefix, or those about some tokens. */
+const waiting = ({ builder }: Sql, prefix: string, tokenIds?: readonly string[]) => {
+  const all = builder.selectFrom('outbox').where('prefix', '=', prefix)
+  return tokenIds === undefined ? all : all.where('token_id', 'in', tokenIds)
+}
+
+/** Returns whether an event has no position yet. A waiting row may remain for a while after its event was placed. */
+export const isUnplaced = (eb: ExpressionBuilder<Tables, 'outbox'>): Expression<SqlBool> =>
+  eb.not(eb.exists(eb.selectFrom('events').select('events.id').whereRef('events.id', '=', 'outbox.id')))
 
 /**
- * Reads a batch of waiting events. The caller holds the lock of the feed, so no other process places the same ones.
+ * Removes the rows of placed events.
  *
- * On MySQL, a host transaction that creates a token a second time locks the first one's event until it ends. Such an event is skipped, because waiting for it
- * would block the changes of all tenants.
+ * On MySQL, a host transaction that creates a token a second time may lock the first one's row until it ends. Such a row stays until a later batch, because
+ * waiting for it would block the changes of all tenants.
  */
-function* readBatch(sql: Sql, prefix: string) {
-  const batch = waiting(sql, prefix).selectAll().orderBy('at').orderBy('id').limit(PLACED_AT_ONCE)
-  return (yield* ask(sql.quirks.dialect === 'mysql' ? batch.forUpdate().skipLocked() : batch)).rows
+function* removeRows(sql: Sql, ids: readonly string[]): Steps<void> {
+  if (sql.quirks.dialect !== 'mysql') return yield* deleteByKey(sql, 'outbox', ids)
+  const free = sql.builder.selectFrom('outbox').select(['id', 'prefix']).where('id', 'in', ids).forUpdate().skipLocked()
+  const { rows } = yield* askByKey(sql, free)
+  yield* deleteByKey(
+    sql,
+    'outbox',
+    rows.map(({ id }) => id),
+  )
 }
 
-/** Assigns positions to a batch of waiting events. Returns them, and whether there was a batch. */
-function* placeBatch(sql: Sql, prefix: string): Steps<{ readonly events: readonly StoredEvent[]; readonly found: boolean }> {
-  const { builder } = sql
-  const rows = yield* readBatch(sql, prefix)
-  if (rows.length === 0) return { events: [], found: false }
-  const ids = rows.map(({ id }) => id)
-  yield* deleteByKey(sql, 'outbox', ids)
-  const { rows: placed } = yield* ask(builder.selectFrom('events').select('id').where('id', 'in', ids))
-  const known = new Set(placed.map(({ id }) => id))
-  const events = rows.filter(({ id }) => !known.has(id)).map(unplacedRowToEvent)
+/** Assigns positions to a batch of waiting events. The caller holds the lock of the feed, so no other process places the same ones. */
+function* placeBatch(sql: Sql, prefix: string, tokenIds?: readonly string[]): Steps<readonly StoredEvent[]> {
+  const left = waiting(sql, prefix, tokenIds).where((eb) => eb.not(isUnplaced(eb)))
+  const { rows: old } = yield* ask(left.select('id').limit(PLACED_AT_ONCE))
+  const { rows } = yield* ask(
+    waiting(sql, prefix, tokenIds).where(isUnplaced).selectAll().orderBy('at').orderBy('id').limit(PLACED_AT_ONCE),
+  )
+  const ids = [...old, ...rows].map(({ id }) => id)
+  if (ids.length > 0) yield* removeRows(sql, ids)
+  const events = rows.map(unplacedRowToEvent)
   const tokens = events.flatMap(({ tokenId }) => (tokenId === undefined ? [] : [tokenLine(tokenId)]))
   if (events.length > 0) yield* writeFeed(sql, events, tokens)
-  return { events, found: true }
+  return events
 }
 
-/** Events that were placed, and the tokens of those that another transaction holds. */
-type Placed = { readonly placed: readonly StoredEvent[]; readonly heldTokens: readonly string[] }
-
 /** Assigns positions to all waiting events, before a change that they must precede. */
-export function* placeAll(sql: Sql, prefix: string): Steps<Placed> {
+export function* placeAll(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
   const placed: StoredEvent[] = []
   for (;;) {
-    const { rows } = yield* ask(waiting(sql, prefix).select('token_id').limit(PLACED_AT_ONCE))
-    const { events, found } = yield* placeBatch(sql, prefix)
-    placed.push(...events)
-    if (!found) return { placed, heldTokens: rows.flatMap(({ token_id }) => token_id ?? []) }
+    const batch = yield* placeBatch(sql, prefix)
+    placed.push(...batch)
+    if (batch.length < PLACED_AT_ONCE) return placed
   }
 }
 
-function* steps(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
+function* steps(sql: Sql, prefix: string, tokenIds: readonly string[] | undefined): Steps<readonly StoredEvent[]> {
   yield* sql.quirks.bump(sql.builder, 0)
-  return (yield* placeBatch(sql, prefix)).events
+  return yield* placeBatch(sql, prefix, tokenIds)
 }
 
 /** Returns whether events are waiting for a position. */
-export const hasWaiting = async (sql: Sql, prefix: string): Promise<boolean> =>
-  (await sql.engine.run(waiting(sql, prefix).select('id').limit(1).compile())).rows.length > 0
+export const hasWaiting = async (sql: Sql, prefix: string, tokenIds?: readonly string[]): Promise<boolean> =>
+  (await sql.engine.run(waiting(sql, prefix, tokenIds).select('id').limit(1).compile())).rows.length > 0
 
 /** Assigns a position in the order to each event of a committed host transaction. Checks without a lock first, because there is usually nothing to do. */
-export const placeEvents = async (sql: Sql, prefix: string): Promise<readonly StoredEvent[]> =>
-  (await hasWaiting(sql, prefix)) ? await sql.engine.transaction(() => steps(sql, prefix)) : []
+export const placeEvents = async (sql: Sql, prefix: string, tokenIds?: readonly string[]): Promise<readonly StoredEvent[]> =>
+  (await hasWaiting(sql, prefix, tokenIds)) ? await sql.engine.transaction(() => steps(sql, prefix, tokenIds)) : []
