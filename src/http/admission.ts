@@ -7,8 +7,8 @@ import { systemMonotonic } from './options.js'
 import type { PlainResponse } from './problem.js'
 import type { Refuse } from './refuse.js'
 
-/** How long a check may continue after its client has left, if the instance has no deadline. */
-const LONGEST_CHECK_MS = 10_000
+/** How long after its client has left a use is counted. Checks may continue in the meantime, and nothing reports their end. */
+const COUNTED_AFTER_MS = 2_000
 
 /** A configured `authenticate(tokens, options)`. It makes the decisions; adapters only translate. */
 export type Guard = {
@@ -163,7 +163,7 @@ class RequestUse implements Use, OpenUse {
   #scope = ''
   #endpointOf: (() => string) | undefined
   #response: NodeResponse | undefined
-  /** When the client left before the response had begun. Checks may continue until their deadline, and nothing reports their end. */
+  /** When the client left before the response had begun. */
   #leftAt: number | undefined
 
   constructor(decider: Decider, principal: Principal, ip: string | undefined) {
@@ -227,8 +227,7 @@ class RequestUse implements Use, OpenUse {
   settle(now: boolean): void {
     if (this.#counted) return
     if (!now && this.#response?.headersSent !== true) {
-      const { deadlineMs = LONGEST_CHECK_MS } = this.#decider
-      if (this.#leftAt === undefined || this.#now() - this.#leftAt <= deadlineMs) return
+      if (this.#leftAt === undefined || this.#now() - this.#leftAt <= COUNTED_AFTER_MS) return
     }
     this.done(this.#endpointNow())
   }

@@ -17,15 +17,15 @@ describe('the lineage of server runs', () => {
   it('a feed refuses a server run that another run has already replaced', () => {
     const lineage = new Lineage()
     lineage.note(row('b', 'a'))
-    expect(() => lineage.note(row('a', ''))).toThrow('replaced this one')
+    expect(() => lineage.note(row('a', ''))).toThrow('another server replaced this server')
     lineage.note(row('b', 'a'))
   })
 
   it('a feed refuses a second successor of a server run, such as an old primary that was restarted and written to', () => {
     const lineage = new Lineage()
     lineage.note(row('b', 'a'))
-    expect(() => lineage.note(row('a2', 'a'))).toThrow('replaced this one')
-    expect(() => lineage.note(row('a2', 'a'))).toThrow('replaced this one')
+    expect(() => lineage.note(row('a2', 'a'))).toThrow('another server replaced this server')
+    expect(() => lineage.note(row('a2', 'a'))).toThrow('another server replaced this server')
   })
 
   it('the lineage check ignores a database that does not identify runs', () => {
