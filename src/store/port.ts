@@ -225,8 +225,7 @@ export interface TokenStore {
   commitIn?(transaction: object, addition: Addition): MaybePromise<AdditionResult>
   /**
    * Assigns positions to up to 100 committed events of a prefix that `commitIn` wrote: once each, after every other event. Adds their tokens to the feed.
-   * Returns the events: fewer only if none are left. `revokeWhere` does this with all of them before it writes its own. With `tokenIds`, places only events
-   * about these tokens; a store may ignore this.
+   * Returns the events: fewer only if none are left. `revokeWhere` places all of them before it writes its own. With `tokenIds`, the others may wait.
    */
   placeEvents?(prefix: string, tokenIds?: readonly string[]): MaybePromise<readonly StoredEvent[]>
   /**
