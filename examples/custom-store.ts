@@ -31,7 +31,8 @@ async function openLog(path: string): Promise<Log> {
 /** Writes a line, and applies it once it is on the disk. */
 async function write(log: Log, line: Line): Promise<BulkResult> {
   const text = JSON.stringify(line)
-  if ((await log.file.stat()).size !== log.size) throw new Error('log store: another process writes to the file, which only one may')
+  if ((await log.file.stat()).size !== log.size)
+    throw new Error('log store: another process has written to the file, but only one process may use it')
   await log.file.appendFile(`${text}\n`)
   await log.file.datasync()
   log.size += Buffer.byteLength(text) + 1

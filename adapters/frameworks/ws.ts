@@ -195,7 +195,7 @@ function doorOf(tokens: Authenticator, options: UpgradeOptions): Door {
 }
 
 function openDoor(tokens: Authenticator, given: UpgradeOptions): Door {
-  // Without this option, more is allowed, so an accidental `undefined` must not go unnoticed.
+  // Without this option, no scope is required, so an accidental `undefined` must not go unnoticed.
   refuseUndefined(given, ['scopes'], 'to require none')
   const { scopes, ip, endpoint = 'upgrade', ...options } = detached(given, ['scopes', 'ip', 'endpoint'])
   if (Object.hasOwn(options, 'optional'))

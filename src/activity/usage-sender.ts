@@ -28,7 +28,7 @@ export class UsageSender {
   #open: UsageBatch | undefined
   /** Set if an empty batch failed and may have been written. */
   #unsure = false
-  /** The number of batches written, and of the counters in them. */
+  /** The number of batches written, and the number of counters in them. */
   batches = 0
   rows = 0
 

@@ -34,7 +34,7 @@ export type Use = {
   required(scope: string): void
   /** Returns the rate state when this token has no refusals left. */
   refusalsSpent(): RateState | undefined
-  /** Records the code with which a later check refused the request. */
+  /** Records the code that a later check refused the request with. */
   refused(code: Exclude<UseOutcome, 'allowed'>): void
   /** Counts the use, the first time only. `endpoint` is the method and pattern of the route, or empty if unknown. */
   done(endpoint: string): void

@@ -259,12 +259,12 @@ export const FIELDS = {
     secret: true,
     description: 'The slow hash that the token was imported with, until it is first used.',
   },
-  /** When it was last accepted. Absent: never, or uses are not counted. */
+  /** When it was last accepted. Absent: it was never accepted, or uses are not counted. */
   lastUsedAt: {
     kind: 'instant',
     since: 1,
     beside: true,
-    description: 'When it was last accepted. Absent: never, or uses are not counted.',
+    description: 'When it was last accepted. Absent: it was never accepted, or uses are not counted.',
   },
   /** The address that it was last accepted from. */
   lastUsedIp: { kind: 'word', since: 1, beside: true, description: 'The address that it was last accepted from.' },

@@ -84,7 +84,7 @@ export const FAULT_PLACES: { readonly [Place in OwnPlace]: FaultHelp } = {
       'Find out why the consumer is stuck, keep events longer, or forget it with forgetConsumer() if it no longer runs; the event consumer.behind also names it.',
   },
   deadLetter: { code: 'LATCHKEY_DEAD_LETTER', advice: 'Fix the receiver, and resend the events that deadLetters() lists.' },
-  endpoint: { ...OWN, effect: 'Until then, its requests cannot be answered.' },
+  endpoint: { ...OWN, effect: 'Until this is fixed, the endpoint cannot answer requests.' },
   errorBody: CALLBACK_ASIDE,
   feed: OWN,
   flush: OWN,

@@ -41,7 +41,7 @@ export function holdsToken(text: string): boolean {
   return redact(text) !== text
 }
 
-/** Like `holdsToken`, for tokens of this library only. Used to choose the reader of a credential. */
+/** Like `holdsToken`, but only for this library's tokens. Used to choose the reader of a credential. */
 export function holdsOwnToken(text: string): boolean {
   return text.replace(TOKEN_TAIL, '') !== text
 }
@@ -61,7 +61,7 @@ const ESCAPE = /%([0-9A-Fa-f]{2})/g
 /** The maximum number of times that a string is URL-decoded. */
 const MOST_DECODINGS = 5
 
-/** Removes these secrets from text: as they are, URL-encoded and escaped for JSON, and every part of 12 characters or more, in upper or lower case. */
+/** Removes these secrets from text: as they are, URL-encoded and escaped for JSON, and every part of 12 characters or more, regardless of case. */
 export function withoutTexts(text: string, secrets: readonly string[]): string {
   return textRemover(secrets)(text)
 }
@@ -196,7 +196,8 @@ class Filter {
 }
 
 /**
- * Truncates a string that is too long to search: between two words, or within a long word, where less than one part of a secret can be left.
+ * Truncates a string that is too long to search. It cuts between two words or, if the last word is long, within that word. There, less than one part of a
+ * secret can be left.
  *
  * Tokens are redacted first, because no pattern finds the beginning of a token. Such a beginning can only be at the end, which is dropped.
  */

@@ -55,7 +55,7 @@ it("two nodes never hold the same consumer, even after one node's machine was as
   expect([other.claim.held, await other.claim.hold()]).toEqual([true, true])
 })
 
-it('a consumer continues where it stopped after its machine was asleep, if no other node read in the meantime', async () => {
+it('a consumer continues where it stopped after its machine has been asleep, if no other node read in the meantime', async () => {
   const reader = node('reader', memoryStore())
   await reader.claim.hold()
   reader.claim.moveTo(7)

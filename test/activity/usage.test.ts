@@ -82,7 +82,7 @@ describe('usage', () => {
     })
   }
 
-  it('counts uses during a flush into the next batch', async () => {
+  it('adds uses that occur during a flush to the next batch', async () => {
     const shared = memoryStore()
     const batches: UsageBatch[] = []
     const store = faultyStore(shared, ({ method, args }) => {

@@ -138,7 +138,7 @@ it('retention records no removal in a chain whose newest seal was replaced, and 
   expect((await forgeable.tables()).seals).toHaveLength(1)
 })
 
-it('retention removes nothing after all seals were removed, even if the `sealing` option is off', async () => {
+it('retention removes nothing after all seals are removed, even if the `sealing` option is off', async () => {
   const forgeable = forgeableStore()
   const honest = node(forgeable.store, { retention: { events: '30d' }, sealing: false })
   await honest.make(3)

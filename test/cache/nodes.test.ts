@@ -179,7 +179,7 @@ describe('a wake-up channel', () => {
     })
   }
 
-  it('immediately closes a wake-up channel that opens after the instance was closed', async () => {
+  it('immediately closes a wake-up channel that opens after the instance is closed', async () => {
     let open: (stop: () => void) => void = () => undefined
     let stopped = 0
     const store = interceptStore(memoryStore(), ({ method }, proceed) =>

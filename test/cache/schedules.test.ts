@@ -40,7 +40,7 @@ function stale(verification: Done, log: readonly Done[]): string | undefined {
 }
 
 describe('any order of reads, answers, wake-ups and changes on two nodes', () => {
-  it(`no node accepts a token after a change that ends it was acknowledged, and all nodes eventually agree with the store (${SCHEDULES} schedules)`, {
+  it(`no node accepts a token after a change that ends it is acknowledged, and all nodes eventually agree with the store (${SCHEDULES} schedules)`, {
     timeout: 600_000,
   }, async () => {
     const world = createWorld()

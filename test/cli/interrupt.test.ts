@@ -43,7 +43,7 @@ it('if the output never accepts the token, an interrupted command exits with 1 a
   ])
 })
 
-it('a signal after the token was shown ends the process as usual', async () => {
+it('a signal after the token is shown ends the process as usual', async () => {
   const { exits, told, interrupt, session } = setUp(() => Promise.resolve())
   await mint(session, { ...SPEC, create: () => Promise.resolve(MINTED) })
   interrupt(130)

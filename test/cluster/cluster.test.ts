@@ -36,7 +36,7 @@ for (const kind of ['postgres', 'redis'] as const) {
     it('keeps the revocation bound on a slow link', () => check(scenarios.slowLink(cluster, 1)))
     it('refuses tokens after the bound on a node that is cut off from the store', () => check(scenarios.storeGone(cluster, 1, 'cut')))
     it('refuses tokens after the bound when the store goes silent', () => check(scenarios.storeGone(cluster, 1, 'drop')))
-    it('accepts nothing past the bound after a node was suspended', () => check(scenarios.frozen(cluster, 2, 1200)))
+    it('accepts nothing past the bound after a node is suspended', () => check(scenarios.frozen(cluster, 2, 1200)))
     it('waitForNodes resolves while a node is disconnected, and that node accepts nothing afterward', () =>
       check(scenarios.barrier(cluster, 1, 'cut')))
     it('waitForNodes resolves while a node is stopped, and that node accepts nothing afterward', () =>

@@ -44,7 +44,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
     }))
 
-  it('closing and reloading ask before an uncopied token is lost, but not after the token was copied', () =>
+  it('closing and reloading ask before an uncopied token is lost, but not after the token is copied', () =>
     play({}, async ({ page }) => {
       expect(await asksOnReload(page)).toBe(false)
       const token = await createByPage(page, 'ERP')

@@ -12,7 +12,7 @@ import { kit, served } from '../support/http/tokens.js'
 
 const OPTIONS = { credential: { header: 'x-api-key' }, onWarning: () => undefined } as const
 
-it('Express adds the header to Vary once, after two guards and next to existing values', async () => {
+it('Express adds the header to Vary only once if there are two guards, and keeps existing values', async () => {
   const { tokens, token } = await kit()
   const app = express()
   app.use((_req, res, next) => {
@@ -26,7 +26,7 @@ it('Express adds the header to Vary once, after two guards and next to existing 
   })
 })
 
-it('Fastify adds the header to Vary once, after two guards and next to existing values', async () => {
+it('Fastify adds the header to Vary only once if there are two guards, and keeps existing values', async () => {
   const { tokens, token } = await kit()
   const app = fastify()
   app.addHook('onRequest', async (_request, reply) => void reply.header('vary', 'Accept'))

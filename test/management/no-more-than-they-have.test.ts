@@ -49,7 +49,7 @@ describe('grants on creation', () => {
 })
 
 describe('grants on update and rotation', () => {
-  it('an update or rotation never grants more than the actor has, but may leave existing permissions', async () => {
+  it('an update or rotation never grants more than the actor has, but may keep existing permissions', async () => {
     const { call, create, tokens } = harness()
     const terms = { expiresIn: 60, allowedIps: ['192.0.2.1'], resources: { warehouse: ['w2'] } }
     const { id } = await create(admin, { scopes: ['inventory:read', 'billing:read'], ...terms })

@@ -59,7 +59,7 @@ describe.skipIf(postgres.skip)(`Postgres at serializable with one statement in t
     }
   })
 
-  it('the contract suite ran with more than 200 refused Postgres statements', () => {
+  it('Postgres refused more than 200 statements during the contract suite', () => {
     expect(contended.refusals()).toBeGreaterThan(200)
   })
 })

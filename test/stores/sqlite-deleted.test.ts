@@ -75,7 +75,7 @@ describe('a SQLite file that is deleted or replaced while it is open', () => {
 
   const all = Object.keys(openings) as (keyof typeof openings)[]
 
-  it.each(all)('acknowledges no change after its SQLite file was deleted (%s)', async (how) => {
+  it.each(all)('acknowledges no change after its SQLite file is deleted (%s)', async (how) => {
     const store = await opened(how)
     await unlink(file())
     await expect(async () => store.commit(change())).rejects.toThrow(/was deleted or replaced while it was open/)
@@ -110,7 +110,7 @@ describe('a SQLite file that is deleted or replaced while it is open', () => {
 
   for (const [which, { below, target }] of Object.entries(links)) {
     for (const [how, open] of Object.entries(byLink)) {
-      it(`acknowledges no change after a link to ${which} was repointed, and continues when it is pointed back (${how})`, async () => {
+      it(`acknowledges no change after a link to ${which} is repointed, and continues when it is pointed back (${how})`, async () => {
         const link = folder.path('current')
         const switchTo = (release: string): Promise<void> =>
           symlink(folder.path(join(release, target)), `${link}.new`).then(() => rename(`${link}.new`, link))

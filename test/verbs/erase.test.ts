@@ -75,7 +75,7 @@ for (const { kind, skip, place } of await everyStore()) {
       expect((await open.dump()).replaceAll(`${ID}-2`, '').includes(ID)).toBe(false)
     })
 
-    it('erases an owner from a store after another prefix was moved out of it', async () => {
+    it('erases an owner from a store after another prefix is moved out of it', async () => {
       const open = await place()
       const tokens = instance({ store: open() })
       const store = open()

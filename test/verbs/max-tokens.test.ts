@@ -175,7 +175,7 @@ describe('maxTokens', () => {
     expect(await refusal(tokens.system.update(other.id, { expiresIn: 7200 }))).toBe('done')
   })
 
-  it('rotations cannot evade maxTokens after a revoked token between two live ones was removed', async () => {
+  it('rotations cannot evade maxTokens after a revoked token between two live ones is removed', async () => {
     let now = Date.now()
     const tokens = instance({ maxTokens: { perOwner: 1 }, clock: () => now })
     let { record } = await mint(tokens, BOB)
@@ -194,7 +194,7 @@ describe('maxTokens', () => {
     expect((await tokens.system.list({ ...BOB, status: ['active'] })).items.length).toBeLessThanOrEqual(11)
   })
 
-  it('never blocks a rotation by maxTokens, even with an overlap and after the limit was lowered', async () => {
+  it('never blocks a rotation by maxTokens, even with an overlap and after the limit is lowered', async () => {
     const store = memoryStore()
     const made = await Promise.all(Array.from({ length: 30 }, () => mint(instance({ store }), BOB)))
     const tokens = instance({ store, maxTokens: { perOwner: 1, perTenant: 1 } })

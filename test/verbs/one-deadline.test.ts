@@ -52,7 +52,7 @@ describe('one deadline for all store calls of a verb', () => {
     expect(errors.length).toBeGreaterThan(0)
   })
 
-  it('activate(), and explain() for a past time, each end at a single deadline', async () => {
+  it('activate(), and explain() for a past time, each finish within a single deadline', async () => {
     const { tokens, record, state } = await setUp(ALL)
     const at = new Date()
     vi.setSystemTime(Date.now() + 60_000)
@@ -63,7 +63,7 @@ describe('one deadline for all store calls of a verb', () => {
     expect(await ending(() => tokens.system.explain(record.id, { at }))).toEqual(UNDECIDED)
   })
 
-  it('a list that takes several reads, and a preview of many tokens, each end at a single deadline', async () => {
+  it('a list that takes several reads, and a preview of many tokens, each finish within a single deadline', async () => {
     const { tokens, store } = await setUp(['list'])
     store.behave()
     for (let count = 0; count < 250; count += 1) await tokens.system.create({ name: 'n', scopes: ['a:b'], ownerId: 'o', tenantId: 't' })

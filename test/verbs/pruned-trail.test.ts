@@ -44,7 +44,7 @@ describe.each(stores)('the trail of a pruned token on $kind', ({ place, skip }) 
     },
   )
 
-  it.skipIf(skip)('shows how a token ended even after the owner of the token was erased', async () => {
+  it.skipIf(skip)('shows how a token ended even after the owner of the token is erased', async () => {
     const tokens = nodeOf(await place())
     const boss = tokens.as({ id: 'boss', tenants: ['acme'], manages: 'all' })
     const { record } = await boss.create({ name: 'x', tenantId: 'acme', ownerId: 'zoe', scopes: ['stock:read'] })

@@ -390,7 +390,7 @@ describe('retention of a sealed audit log', () => {
     expect((await handle.verifyAudit({ head })).problems.map(({ kind }) => kind)).toEqual(['removed'])
   })
 
-  it('removes events after sealing was turned off, and seals them first if there are seals', async () => {
+  it('removes events after sealing is turned off, and seals them first if there are seals', async () => {
     const first = node(old)
     await first.make(10)
     await first.handle.sealAudit()

@@ -185,7 +185,7 @@ describe('rotate to another owner', () => {
     expect((await bob.list()).items.map(({ id }) => id)).toEqual([record.id])
   })
 
-  it('a transfer of a token that inherits requires the permissions of the new owner', async () => {
+  it('an actor that transfers an inheriting token must have the permissions of the new owner', async () => {
     const owner = ({ ownerId }: { ownerId: string }): { scopes: Scope[] } | null =>
       ownerId === 'gone' ? null : { scopes: ownerId === 'ceo' ? ['billing:read', 'stock:read'] : ['stock:read'] }
     const tokens = instance({ owner })

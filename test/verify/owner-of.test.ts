@@ -45,7 +45,7 @@ describe('concurrent verifications of a token with an owner', () => {
     expect(state.calls).toBeGreaterThan(600)
   })
 
-  it('concurrent verifications of a token with an existing owner are all accepted, even before any is answered', async () => {
+  it('concurrent verifications of a token whose owner exists are all accepted, even if all start before the first is answered', async () => {
     const { tokens, state, verifyAtOnce } = directory()
     state.gone = false
     const { token } = await mint(tokens, { ownerId: 'u1' })

@@ -28,7 +28,7 @@ const isIn = (networks: readonly string[], address: string): boolean => compileN
 /** Returns whether this is an address of this machine. */
 export const isHere = (address: string): boolean => isIn(HERE, address)
 
-/** Evaluates a connection: no warning if it stays on this machine, is encrypted and verified, or stays in a private network. */
+/** Evaluates a connection: no warning if it stays on this machine, is encrypted and verified, or stays on a private network. */
 export function judgeTransport(store: string, { address, encrypted, verified }: Transport): TransportWarning | undefined {
   if (address === undefined || isHere(address)) return undefined
   if (encrypted) {

@@ -28,7 +28,7 @@ export const READ_ONLY: Concern = {
   advice: 'Connect to the primary.',
 }
 
-/** Returns the concern about settings with which a crash of the server loses acknowledged writes; `undefined` if there are none. */
+/** Returns the concern about settings that let a server crash lose acknowledged writes; `undefined` if there are none. */
 export const lossyIf = (wrong: readonly string[], advice: string): Concern | undefined =>
   wrong.length === 0
     ? undefined

@@ -76,7 +76,10 @@ export type Quirks = {
   readonly updatesInWith?: true
   /** Whether a statement can step through the groups of an index, but not seek by a value that it has just found. */
   readonly stepsByGroup?: true
-  /** The rows of a JSON list of objects, the only parameter, so one text fits any number of rows. If absent, each value has a placeholder. */
+  /**
+   * Returns a query that turns a JSON list of objects into rows. The list is its only parameter, so one text fits any number of rows. If absent, each
+   * value has a placeholder.
+   */
   fromJson?(columns: { readonly [column: string]: 'text' | 'bigint' }): string
   /** Whether this column may contain more text than a driver reads. Absent if drivers always read all of it. */
   isCut?(column: string): string

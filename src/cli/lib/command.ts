@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { ExitCode } from './fault.js'
 import type { Session } from './session.js'
 
-/** Sets the action of a command, which may return an exit code. The session is opened only after the whole command line was parsed without errors. */
+/** Sets the action of a command, which may return an exit code. The session is opened only after the whole command line is parsed without errors. */
 export type Perform = <Options extends object>(
   command: Command,
   work: (session: Session, options: Options, args: readonly string[]) => Promise<ExitCode> | Promise<void>,

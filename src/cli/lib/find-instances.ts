@@ -63,7 +63,7 @@ function exportIn(code: string): string | undefined {
   return new RegExp(`^export default ${word}`, 'm').test(code) ? 'default' : undefined
 }
 
-/** Returns the path with which a module in the project's folder imports a file: `src/tokens.ts` is imported as `./src/tokens.js`. */
+/** Returns the path that a module in the project's folder uses to import a file: `src/tokens.ts` is imported as `./src/tokens.js`. */
 export function importPathOf(file: string): string {
   return `./${file.replace(/\.([cm]?)[jt]sx?$/, '.$1js')}`
 }

@@ -39,7 +39,7 @@ export type ClientErrorDetails = {
 }
 
 const MAX_TEXT = 300
-/** The random key of a rotation, with which a lost response is requested again. A driver or a server may quote it. */
+/** The random key of a rotation, used to request a lost response again. A driver or a server may quote it. */
 const KEY = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi
 
 /**

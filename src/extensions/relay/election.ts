@@ -24,7 +24,7 @@ export class Election {
   readonly #id: string
   readonly #clock: RelayClock
   readonly #send: (vote: Vote) => void
-  /** Called whenever the reader changes: another node, this node (with its own ID), or none. */
+  /** Called whenever the reader changes: to another node, to this node (with its own ID), or to none. */
   readonly #changed: (reader: string | undefined) => void
   readonly #suspects: Map<string, number> = new Map()
   #state: State = 'listening'

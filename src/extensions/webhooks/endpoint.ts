@@ -60,7 +60,7 @@ export class Endpoint {
     this.#actions = options.actions && new Set(options.actions)
   }
 
-  /** The secret with which the receiver verifies signatures. */
+  /** The secret that the receiver uses to verify signatures. */
   get secret(): string {
     return this.#options.signer.secret
   }

@@ -7,7 +7,7 @@ const SALT = 'latchkey webhooks'
 
 /** Signs events for one endpoint. */
 export type Signer = {
-  /** The secret with which the receiver verifies: `whsec_…`. */
+  /** The secret that the receiver uses to verify signatures: `whsec_…`. */
   readonly secret: string
   /** Returns the header `webhook-signature` with one signature per key, newest first. */
   sign(id: string, at: Date, body: string): string

@@ -88,7 +88,7 @@ export const revokeAllTokens: Route = {
   operationId: 'revokeAllTokens',
   tag: 'Tokens',
   summary: 'Revoke many tokens',
-  description: 'All tokens of a tenant, of an owner, or all that you can see. This cannot be undone.',
+  description: 'Revokes all tokens of a tenant, all tokens of an owner, or all tokens that you can see. This cannot be undone.',
   body: revokeAllShape,
   bodyRequired: true,
   answers: [{ status: 200, description: 'The number of tokens that this call revoked.', schema: revokedCount }],

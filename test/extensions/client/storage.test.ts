@@ -317,7 +317,7 @@ it('the client ignores a rotation note for another token', async () => {
   expect(store.saves[0]?.rotation).toContain(idOf(token))
 })
 
-it('a rejected request retries with the current token even when the storage cannot be read', async () => {
+it('a rejected request is retried with the current token even when the storage cannot be read', async () => {
   const first = await world.mint()
   const store = shelf(first)
   let broken = false

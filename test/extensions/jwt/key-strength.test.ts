@@ -85,7 +85,7 @@ describe('weak Ed25519 keys', () => {
 })
 
 describe('weak RSA keys', () => {
-  it('an RSA key with exponent 1, with which anyone can sign, verifies nothing', async () => {
+  it('an RSA key with exponent 1, which lets anyone sign, verifies nothing', async () => {
     const n = Buffer.concat([Buffer.from([0xff]), Buffer.alloc(254, 0xfd), Buffer.from([0xfb])])
     const weak = { kty: 'RSA', n: n.toString('base64url'), e: 'AQ', kid: 'one', alg: 'RS256' }
     const text = input('RS256', 'one')

@@ -132,7 +132,9 @@ it('a fetch handler mounted without an adapter reports how to mount it', async (
   const message = 'was not called with a web Request: mount it with getRequestListener of @hono/node-server, or in Hono pass it c.req.raw'
   expect(faults).toEqual(Object.keys(handlers).map((name) => `endpoint: misconfigured: ${name} ${message}`))
   expect(lines).toEqual([
-    expect.stringContaining(`LATCHKEY_NOT_DECIDED endpoint: introspect ${message}. Until then, its requests cannot be answered. See`),
+    expect.stringContaining(
+      `LATCHKEY_NOT_DECIDED endpoint: introspect ${message}. Until this is fixed, the endpoint cannot answer requests. See`,
+    ),
   ])
   await other.close()
 })

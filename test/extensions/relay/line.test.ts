@@ -8,7 +8,7 @@ import { KEY } from './world.js'
 const [HERE, THERE] = ['a'.repeat(32), 'b'.repeat(32)]
 const NONCE = '1'.repeat(24)
 
-it('a relay line accepts a request only once, even after an older response from its sender was replayed', () => {
+it('a relay line accepts a request only once, even after an older response from its sender is replayed', () => {
   const wire = createWire(KEY, 'latchkey.relay', 'a store')
   const hearers: ((text: string) => void)[] = []
   const heard: string[] = []

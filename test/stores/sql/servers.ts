@@ -58,7 +58,7 @@ export const serverTests = (subject: ServerSubject): void => {
       }
     }))
 
-  it('leaves nothing to set up after the printed SQL was run', () =>
+  it('leaves nothing to set up after the printed SQL is run', () =>
     within(async (place) => {
       for (const statement of (await subject.printed(place)).split(/;\n\n/)) {
         await place.query(statement)

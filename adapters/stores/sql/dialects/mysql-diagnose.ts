@@ -27,7 +27,7 @@ function* readPairs(query: string): Steps<Facts> {
 
 const isOn = (value: string | undefined): boolean => value !== undefined && /^(on|1)$/i.test(value)
 
-/** Reports settings with which a server crash could undo acknowledged changes. */
+/** Reports settings that would let a server crash undo acknowledged changes. */
 const durabilityOf = (facts: Facts) => {
   const { innodb_flush_log_at_trx_commit: flush, sync_binlog: binlog } = facts
   const wrong = [

@@ -112,7 +112,7 @@ export const mysqlQuirks: Quirks = {
   incoming: (column) => `values(${column})`,
   onClash: (_keys, assignments) => `on duplicate key update ${assignments}`,
   seconds: 'unix_timestamp()',
-  // Avoids the gap locks of REPEATABLE READ, with which concurrent inserts of counters would often deadlock.
+  // Avoids the gap locks of REPEATABLE READ, which would often make concurrent inserts of counters deadlock.
   begin: ['set transaction isolation level read committed', 'begin'],
   migrationLock: ({ tablePrefix }) => ({
     transactional: false,

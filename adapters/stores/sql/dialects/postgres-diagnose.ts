@@ -11,7 +11,7 @@ const FACTS = `select ${SETTINGS.map((name) => `current_setting('${name}', true)
   host(inet_client_addr()) as client, (extract(epoch from clock_timestamp()) * 1000)::text as now,
   (select ssl::text from pg_stat_ssl where pid = pg_backend_pid()) as ssl`
 
-/** Reports settings with which a server crash could undo acknowledged changes. */
+/** Reports settings that would let a server crash undo acknowledged changes. */
 const durabilityOf = ({ fsync, full_page_writes: pages, synchronous_commit: commit }: Facts) => {
   const wrong = [
     ...(fsync === 'off' ? ['fsync is off'] : []),

@@ -10,7 +10,7 @@ const FACTS = `select sqlite_version() as version, (select file from pragma_data
 /** https://sqlite.org/pragma.html#pragma_synchronous */
 const LEVELS = ['off', 'normal', 'full', 'extra']
 
-/** Reports settings with which a power failure could undo acknowledged changes. */
+/** Reports settings that would let a power failure undo acknowledged changes. */
 const durabilityOf = (file: string, { journal = '', synchronous = '' }: Facts) => {
   if (file === '') {
     return {

@@ -64,7 +64,7 @@ const refuseStale = async (engine: Engine): Promise<void> => {
   const [isLibsql] = (await engine.run(LIBSQL)).rows
   if (isLibsql === undefined || (await fileOf(engine)) === undefined) return
   throw new StoreUnavailableError(
-    'sqlite store: a Kysely instance over libsql may read stale data forever after the file was locked: pass the store the libsql database itself, or its path',
+    'sqlite store: a Kysely instance over libsql may read stale data forever after the file has been locked: pass the store the libsql database itself, or its path',
   )
 }
 

@@ -13,7 +13,10 @@ export function* askByKey<R>({ quirks }: Sql, query: { compile(): CompiledQuery<
 /** Up to this many rows are deleted one by one on MySQL. */
 const FEW = 200
 
-/** Deletes rows by their IDs. On MySQL one by one, because a delete of several may read all of a small table, and nothing can prevent that. */
+/**
+ * Deletes rows by their IDs. On MySQL, a few rows are deleted one by one, because a statement that deletes several may read all of a small table, and
+ * nothing can prevent that.
+ */
 export function* deleteByKey({ builder, quirks }: Sql, table: Keyed, ids: readonly string[]): Steps<void> {
   const size = quirks.byKey !== undefined && ids.length <= FEW ? 1 : undefined
   for (const piece of chunks(ids, size)) yield* ask(builder.deleteFrom(table).where('id', 'in', piece))

@@ -182,7 +182,7 @@ const TABLES = ['usage_counts', 'usage_addresses', 'last_uses'] as const
 export function* clearUsage({ builder, quirks }: Sql, tokenIds: readonly string[]): Steps<void> {
   for (const piece of chunks(tokenIds)) {
     for (const table of TABLES) {
-      // Read first: usually nothing is left, and on MySQL a delete of several tokens may meet locked rows of others in a small table.
+      // Read first: usually nothing is left, and on MySQL, deleting several tokens at once may run into locked rows of others in a small table.
       const { rows } = yield* ask(builder.selectFrom(table).select('token_id').distinct().where('token_id', 'in', piece))
       const used = rows.map(({ token_id }) => token_id)
       for (const few of chunks(used, quirks.byKey === undefined ? undefined : 1))

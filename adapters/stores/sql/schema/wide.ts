@@ -1,6 +1,6 @@
 import type { Wide } from './token-columns.js'
 
-/** Converts a 64-bit integer column to a number. Anything else becomes `NaN`, with which a token is refused. */
+/** Converts a 64-bit integer column to a number. Anything else becomes `NaN`, and a token with that value is refused. */
 export const wide = (value: Wide): number => {
   if (typeof value === 'number') return value
   if (typeof value === 'bigint') return Number(value)

@@ -31,8 +31,8 @@ const COLUMNS: readonly (readonly [string, Cell])[] = [
 const FORMULA = /^[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r|%\uff1d\uff0b\uff0d\uff20]/
 
 /**
- * If the list separator of Windows is a semicolon, a spreadsheet begins a new cell after each semicolon and a new row after each line break, even within
- * quotes, unless the quotes begin the cell. In pasted text, each tab also begins a new cell.
+ * If the Windows list separator is a semicolon, a spreadsheet begins a new cell after each semicolon and a new row after each line break, even within
+ * quotes, unless the cell begins with the opening quote. In pasted text, each tab also begins a new cell.
  */
 const BETWEEN = /([;"\s\u200b-\u200f\u2060\ufeff]+)([=+\-@|%\uff1d\uff0b\uff0d\uff20])?/g
 const BEGINS_CELL = /[;\t\r\n\v\f\u0085\u2028\u2029]/

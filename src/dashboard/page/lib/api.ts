@@ -3,7 +3,7 @@ import { INTERCEPTED, Problem } from './problem.js'
 /** The API is next to this script, wherever the host mounted both. */
 const base = new URL('.', import.meta.url)
 
-/** The page's origin, with which a `curl` line for the host's API begins. */
+/** The page's origin, which begins the URL in a `curl` line for the host's API. */
 export const origin: string = base.origin
 
 /** The query of a request. `undefined` is left out, and a list is repeated. */

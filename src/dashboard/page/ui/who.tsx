@@ -2,12 +2,12 @@ import type { JSX } from 'preact'
 import { config } from '../lib/config.js'
 import { type Kind, labelOf, useName } from '../lib/names.js'
 
-/** A tenant by name, with a link to the host's page about it. */
+/** The name of a tenant, with a link to the host's page about it. */
 export function Client({ id }: { readonly id: string }): JSX.Element {
   return <Linked template={config.clientUrl} kind="tenants" id={id} />
 }
 
-/** A person by name, with a link to the host's page about them. */
+/** The name of a person, with a link to the host's page about them. */
 export function User({ id }: { readonly id: string }): JSX.Element {
   return <Linked template={config.userUrl} kind="owners" id={id} />
 }

@@ -132,7 +132,7 @@ export async function takeAway(path: string, owner: string): Promise<boolean> {
   }
 }
 
-/** Returns the path of the file with which a process claims the removal of this owner's lock. */
+/** Returns the path of the file that a process uses to claim the removal of this owner's lock. */
 export function claimOf(path: string, owner: string): string {
   return `${path}.${nameOf(owner)}`
 }

@@ -10,7 +10,7 @@ const TEXTS: { readonly [Encoding in HashEncoding]: RegExp } = {
   base64url: /^[0-9A-Za-z_-]+={0,2}$/,
 }
 
-/** A plausible column name. If the file has no header, its first row is read as the names, and may contain a secret. */
+/** A plausible column name. If the file has no header, its first row is treated as the column names, and may contain a secret. */
 const NAME = /^(?=.{1,32}$)[A-Za-z_][A-Za-z_ -]*\d{0,3}[A-Za-z_ -]*$/
 /** The maximum number of names in a message. */
 const MAX_NAMES = 30

@@ -178,7 +178,7 @@ export const erasureCases: StoreCases = {
           'commit() must accept a change that cuts the feed, which belongs to no prefix',
         )
         ensure(await store.saveMove(prefix, expected, undefined), 'saveMove() must remove the move')
-        ensureEqual(await second.commit(mine), { ok: true }, 'commit() must accept the erasure once the move was removed')
+        ensureEqual(await second.commit(mine), { ok: true }, 'commit() must accept the erasure once the move is removed')
       },
     },
   ],

@@ -175,7 +175,7 @@ export const feedCases: StoreCases = {
         const made = await inserted(stage)
         for (const cursor of [page.cursor, present]) {
           const feed = await readFeed(stage.second, cursor)
-          ensureEqual([feed.ids, feed.everything], [[made.id], false], 'the feed must continue from a current cursor after it was trimmed')
+          ensureEqual([feed.ids, feed.everything], [[made.id], false], 'the feed must continue from a current cursor after it is trimmed')
         }
       },
     },

@@ -49,7 +49,7 @@ export const lifeCases: StoreCases = {
         ensureEqual(
           (await store.usage({ tokenIds: [made.id] })).counts,
           [count],
-          'usage must survive reopening the store, and a repeated batch must not count again',
+          'usage must survive reopening the store, and a repeated batch must not be counted again',
         )
         const page = await readFeed(store, start)
         ensure(page.everything || page.bulk.length === 1, 'a cursor from before reopening must report the revocation, or everything')

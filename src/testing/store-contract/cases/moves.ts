@@ -102,7 +102,7 @@ export const moveCases: StoreCases = {
       const again = await stage.reopen()
       ensureEqual(await again.readMove?.(prefix), written, 'a move must survive reopening the store')
       ensureEqual(await again.saveMove?.(prefix, written, undefined), true, 'saveMove() must remove the move that it expects')
-      ensureEqual(await again.readMove?.(prefix), undefined, 'the move must be gone after it was removed')
+      ensureEqual(await again.readMove?.(prefix), undefined, 'the move must be gone after it is removed')
     }),
     movable(
       'while a move fences a prefix, its changes are refused and leave nothing, and those of other prefixes are accepted',

@@ -26,7 +26,7 @@ export const ticketCases: StoreCases = {
         ensureEqual(
           await stage.store.takeTicket(stage.prefix, made.digest),
           undefined,
-          'takeTicket() must return nothing before the ticket was saved',
+          'takeTicket() must return nothing before the ticket is saved',
         )
         ensureEqual(await stage.store.saveTicket(made, room()), true, 'saveTicket() must store a ticket for an existing token')
         ensureEqual(await stage.second.takeTicket(stage.prefix, made.digest), made, 'takeTicket() must return every saved field')

@@ -154,7 +154,7 @@ export const usageCases: StoreCases = {
         ensureEqual(
           again,
           offs.map(() => false),
-          'a repeated batch must not count again, regardless of the clock of its node',
+          "a repeated batch must not be counted again, regardless of its node's clock",
         )
         ensureEqual((await counts(stage, id))[0]?.count, offs.length, 'each batch must count exactly once')
       },
