@@ -31,7 +31,7 @@ type Manner = {
 
 const PROMPT: Manner = { most: MOST_READS, waitsMs: 0, rest: () => undefined }
 const PATIENT: Manner = { most: MOST_ATTEMPTS, waitsMs: 0, rest: pause }
-/** Nothing stands behind this work, and its callers wait this long. */
+/** Its callers wait this long, and only other work of this kind stands behind it. */
 const LONG: Manner = { ...PATIENT, waitsMs: 60_000 }
 
 const saidSoon = (began: number): boolean => performance.now() - began < SAYS_SO_WITHIN_MS

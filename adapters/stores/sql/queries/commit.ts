@@ -9,6 +9,7 @@ import { tokenToRow } from '../schema/token-row.js'
 import { deleteByKey } from './by-key.js'
 import { isExceeded } from './caps.js'
 import { eraseFields } from './erasures.js'
+import { insertTokens, isKeyed } from './insert-tokens.js'
 import { type Line, ownerLine, tokenLine } from './lines.js'
 import { refuseFenced } from './moves.js'
 import { lockTokens, untilFree } from './token-locks.js'
@@ -38,7 +39,7 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   for (const id of touched) lines.push(tokenLine(id))
   for (const owner of ownersChanged) lines.push(ownerLine(owner))
   // Before the feed is locked, so that only this change waits if another transaction inserts the same ID.
-  for (const piece of chunks(inserts)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))
+  yield* insertTokens(sql, inserts)
   if (change.cutsFeed === true) yield* cutFeed(sql)
   // Because of the row lock, the order of the feed is the order of commits, for changes as well as moves.
   if (events.length + lines.length + erasures.length > 0) {
@@ -104,7 +105,9 @@ const applyKeyed = async (sql: Sql, change: Change, id: string): Promise<CommitR
   const { byId, take } = keyedIn(sql)
   const began = performance.now()
   return await byId(id, async () => {
-    const { release } = await take()
+    const { release } = await take().catch(() => {
+      throw new StoreUnavailableError('creations with an idempotency key are waiting for host transactions that stay open: retry later')
+    })
     try {
       if (performance.now() - began > PATIENCE_MS)
         throw new StoreUnavailableError('an earlier creation of the same token is still waiting: retry later')
@@ -118,8 +121,7 @@ const applyKeyed = async (sql: Sql, change: Change, id: string): Promise<CommitR
 /** Applies a change in one transaction, completely or not at all. */
 export const commit = async (sql: Sql, change: Change): Promise<CommitResult> => {
   const { inserts: [first] = [] } = change
-  // The IDs of other tokens are random, so no other transaction adds one.
-  return await (first?.requestHash === undefined ? apply(sql, change) : applyKeyed(sql, change, first.id))
+  return await (isKeyed(first) ? applyKeyed(sql, change, first.id) : apply(sql, change))
 }
 
 const apply = async (sql: Sql, change: Change): Promise<CommitResult> => {

@@ -36,14 +36,20 @@ function* removeRows(sql: Sql, ids: readonly string[]): Steps<void> {
   )
 }
 
+/** Returns the rows of placed events that could not be removed at the time. Only MySQL has such rows. */
+function* leftRows(sql: Sql, prefix: string): Steps<readonly string[]> {
+  if (sql.quirks.dialect !== 'mysql') return []
+  const left = waiting(sql, prefix).where((eb) => eb.not(isUnplaced(eb)))
+  return (yield* ask(left.select('id').limit(PLACED_AT_ONCE))).rows.map(({ id }) => id)
+}
+
 /** Assigns positions to a batch of waiting events. The caller holds the lock of the feed, so no other process places the same ones. */
 function* placeBatch(sql: Sql, prefix: string, tokenIds?: readonly string[]): Steps<readonly StoredEvent[]> {
-  const left = waiting(sql, prefix, tokenIds).where((eb) => eb.not(isUnplaced(eb)))
-  const { rows: old } = yield* ask(left.select('id').limit(PLACED_AT_ONCE))
   const { rows } = yield* ask(
     waiting(sql, prefix, tokenIds).where(isUnplaced).selectAll().orderBy('at').orderBy('id').limit(PLACED_AT_ONCE),
   )
-  const ids = [...old, ...rows].map(({ id }) => id)
+  const old = rows.length < PLACED_AT_ONCE ? yield* leftRows(sql, prefix) : []
+  const ids = [...old, ...rows.map(({ id }) => id)]
   if (ids.length > 0) yield* removeRows(sql, ids)
   const events = rows.map(unplacedRowToEvent)
   const tokens = events.flatMap(({ tokenId }) => (tokenId === undefined ? [] : [tokenLine(tokenId)]))
@@ -66,10 +72,15 @@ function* steps(sql: Sql, prefix: string, tokenIds: readonly string[] | undefine
   return yield* placeBatch(sql, prefix, tokenIds)
 }
 
-/** Returns whether events are waiting for a position. */
-export const hasWaiting = async (sql: Sql, prefix: string, tokenIds?: readonly string[]): Promise<boolean> =>
-  (await sql.engine.run(waiting(sql, prefix, tokenIds).select('id').limit(1).compile())).rows.length > 0
+/** Returns whether events, or those about some tokens, have no position yet. */
+export const hasUnplaced = async (sql: Sql, prefix: string, tokenIds?: readonly string[]): Promise<boolean> =>
+  (await sql.engine.run(waiting(sql, prefix, tokenIds).where(isUnplaced).select('id').limit(1).compile())).rows.length > 0
+
+const hasRows = async (sql: Sql, prefix: string): Promise<boolean> =>
+  (await sql.engine.run(waiting(sql, prefix).select('id').limit(1).compile())).rows.length > 0
 
 /** Assigns a position in the order to each event of a committed host transaction. Checks without a lock first, because there is usually nothing to do. */
-export const placeEvents = async (sql: Sql, prefix: string, tokenIds?: readonly string[]): Promise<readonly StoredEvent[]> =>
-  (await hasWaiting(sql, prefix, tokenIds)) ? await sql.engine.transaction(() => steps(sql, prefix, tokenIds)) : []
+export const placeEvents = async (sql: Sql, prefix: string, tokenIds?: readonly string[]): Promise<readonly StoredEvent[]> => {
+  const isNeeded = tokenIds === undefined ? hasRows(sql, prefix) : hasUnplaced(sql, prefix, tokenIds)
+  return (await isNeeded) ? await sql.engine.transaction(() => steps(sql, prefix, tokenIds)) : []
+}

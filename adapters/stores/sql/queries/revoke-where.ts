@@ -2,6 +2,7 @@ import { type ExpressionBuilder, sql as raw } from 'kysely'
 import { ConflictError } from '../../../../src/errors.js'
 import type { StoredEvent } from '../../../../src/model/event.js'
 import { bulkEvents } from '../../../../src/store/bulk-events.js'
+import { refuseWhileMoving } from '../../../../src/store/moving.js'
 import type { BulkResult, RevocationStamp, TokenFilter } from '../../../../src/store/port.js'
 import { chunks, type Sql } from '../context.js'
 import { ask, type Steps } from '../engine.js'
@@ -13,8 +14,8 @@ import { wide } from '../schema/wide.js'
 import { askByKey } from './by-key.js'
 import { filterConditions } from './filter.js'
 import { bulkLine } from './lines.js'
-import { refuseFenced } from './moves.js'
-import { hasWaiting, isUnplaced, placeAll } from './place-events.js'
+import { readMove, refuseFenced } from './moves.js'
+import { hasUnplaced, isUnplaced, placeAll } from './place-events.js'
 import { type LockedToken, lockRow, lockTokens, untilFree } from './token-locks.js'
 import { writeFeed } from './write-feed.js'
 
@@ -169,7 +170,7 @@ const revokeMany = async (sql: Sql, begin: (inSteps?: () => void) => Steps<BulkR
 const countIn = async (sql: Sql, filter: TokenFilter): Promise<'none' | 'few' | 'many'> => {
   if (sql.quirks.isHeld === undefined) return 'few'
   // First, because another node may place an event between the two reads. Its token does not count before that.
-  const mayMiss = await hasWaiting(sql, filter.prefix)
+  const mayMiss = await hasUnplaced(sql, filter.prefix)
   const { rows } = await sql.engine.run(
     found(sql, filter)
       .select('id')
@@ -187,7 +188,11 @@ export const revokeWhere = async (sql: Sql, filter: TokenFilter, stamp: Revocati
     return await untilFree(sql, PATIENCE_MS, async () => {
       const count = await countIn(sql, filter)
       // An actor can repeat this at any rate, and each time the server may have to look at many revoked tokens.
-      if (count === 'none') return { count: 0, events: [] }
+      if (count === 'none') {
+        // Read after the count: if the store is not fenced yet, the count was right.
+        refuseWhileMoving(await readMove(sql, filter.prefix))
+        return { count: 0, events: [] }
+      }
       return count === 'many' ? await revokeMany(sql, begin) : await sql.engine.transaction(() => begin())
     })
   } catch (error) {

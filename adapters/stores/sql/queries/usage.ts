@@ -191,10 +191,15 @@ export function* clearUsage({ builder, quirks }: Sql, tokenIds: readonly string[
   }
 }
 
-/** Removes the addresses of tokens whose owner was erased after they were read, but before the batch was committed, so that the erasure did not see them. */
-function* forgetErased(sql: Sql, { addresses, lastUses }: UsageBatch): Steps<void> {
-  const ids = new Set([...addresses, ...lastUses].map(({ tokenId }) => tokenId))
-  const erased = [...(yield* erasedOf(sql, ids))].flatMap(([id, gone]) => (gone ? [id] : []))
+/** Removes what an erasure or a removal could not see, because this batch was not committed yet. */
+function* forgetGone(sql: Sql, { counts, addresses, lastUses }: UsageBatch): Steps<void> {
+  const ids = new Set([counts, addresses, lastUses].flatMap((list) => list.map(({ tokenId }) => tokenId)))
+  const known = yield* erasedOf(sql, ids)
+  yield* clearUsage(
+    sql,
+    [...ids].filter((id) => !known.has(id)),
+  )
+  const erased = [...known].flatMap(([id, gone]) => (gone ? [id] : []))
   for (const piece of chunks(erased)) {
     yield* ask(sql.builder.deleteFrom('usage_addresses').where('token_id', 'in', piece))
     yield* ask(sql.builder.updateTable('last_uses').set({ last_used_ip: null }).where('token_id', 'in', piece))
@@ -206,7 +211,7 @@ export const recordUsage = async (sql: Sql, batch: UsageBatch): Promise<boolean>
   for (let attempt = 1; ; attempt += 1) {
     try {
       const counted = await sql.engine.transaction(() => steps(sql, batch))
-      await sql.engine.transaction(() => forgetErased(sql, batch))
+      await sql.engine.transaction(() => forgetGone(sql, batch))
       return counted
     } catch (error) {
       // Two batches of one new node were written concurrently. A retry finds the row that the other batch wrote.
