@@ -137,8 +137,9 @@ async function clearUsage({ store, settings }: Context, tokens: readonly ListedT
     const tokenIds = tokens.slice(at, at + CLEARED_TOGETHER).map(({ id }) => id)
     await untilDone(store.name, 'usage to remove', async () => {
       await giveWay()
-      goesOn = await goOn()
-      return goesOn && (await store.trimUsage({ tokenIds, countsBefore: now, addressesBefore: now, lastAddresses: true }))
+      const hasMore = await store.trimUsage({ tokenIds, countsBefore: now, addressesBefore: now, lastAddresses: true })
+      goesOn = !hasMore || (await goOn())
+      return hasMore && goesOn
     })
   }
   return goesOn

@@ -68,7 +68,7 @@ describe('refused uses of a known token', () => {
 
   it('refused uses of a huge number of tokens cause a limited number of events, and every refused use is counted', async () => {
     const store = memoryStore()
-    const tokens = instance({ store, usage: { flushEvery: 0.02 } })
+    const tokens = instance({ store, usage: { flushEvery: 0.02 }, deadline: '60s' })
     const made = await Promise.all(Array.from({ length: 2500 }, () => mint(tokens)))
     await tokens.system.revokeAll({ all: true })
     const writes: number[] = []
