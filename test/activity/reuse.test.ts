@@ -241,7 +241,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
       return proceed()
     })
     const told: string[] = []
-    const tokens = instance({ store, onReuse: 'revoke_lineage', onError: ({ where }) => told.push(where), logger: false })
+    const tokens = instance({ store, onReuse: 'revoke_lineage', onError: ({ where }) => told.push(where), deadline: '60s' })
     const many = await Promise.all(Array.from({ length: 1001 }, () => lineOfThree(tokens, { tenantId: 'loud' })))
     const [quiet, late] = [await lineOfThree(tokens, { tenantId: 'quiet' }), await lineOfThree(tokens)]
     holding = true

@@ -145,6 +145,11 @@ for (const server of servers) {
       expect(await store().placeEvents?.('acme')).toHaveLength(2)
     })
 
+    it('a bulk revocation that matches no token is refused while a move fences the store', async () => {
+      expect(await store().saveMove?.('acme', undefined, { state: 'fenced', moveId: 'm1', runId: 'r1' })).toBe(true)
+      await expect(revoke('a')).rejects.toMatchObject({ code: 'store_moving' })
+    })
+
     it('an owner who is erased while usage is written leaves no address behind', async () => {
       const owned = await add({ ownerId: 'ann' })
       await host().query(`insert into latchkey_usage_addresses (token_id, ip, uses, last_at) values ('${owned.id}', '192.0.2.7', 1, 1)`)

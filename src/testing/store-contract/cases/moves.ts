@@ -119,8 +119,6 @@ export const moveCases: StoreCases = {
           ensure(await isFenced(() => stage.second.commit(change)), `a move in the state ${state} must refuse a commit with store_moving`)
           const bulk = (): unknown => stage.second.revokeWhere({ prefix }, stamp, bulkEvent(prefix, stamp))
           ensure(await isFenced(bulk), `a move in the state ${state} must refuse a bulk revocation with store_moving`)
-          const ofNobody = (): unknown => stage.second.revokeWhere({ prefix, ownerId: 'nobody' }, stamp, bulkEvent(prefix, stamp))
-          ensure(await isFenced(ofNobody), `a move in the state ${state} must refuse a bulk revocation that matches nothing`)
           const seal = (): unknown => stage.second.saveSeal({ prefix, number: 1, body: '{}' })
           ensure(await isFenced(seal), `a move in the state ${state} must refuse a seal with store_moving`)
         }
