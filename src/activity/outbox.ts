@@ -20,10 +20,7 @@ export class Outbox {
   readonly #announce: (events: readonly StoredEvent[]) => void
   readonly #committed: (tokenId: string) => void
   #expectedUntil = Number.NEGATIVE_INFINITY
-  readonly #passes: Passes<undefined> = new Passes(
-    () => this.#placeAll(),
-    () => undefined,
-  )
+  readonly #passes: Passes<void> = new Passes(() => this.#untilPlaced())
 
   constructor(
     store: GuardedStore,
@@ -64,20 +61,28 @@ export class Outbox {
    * @throws StoreUnavailableError `store_unavailable`
    */
   async place(): Promise<void> {
-    await this.#passes.run(undefined)
+    await this.#passes.run()
   }
 
   /** Places the events about these tokens, however many others are waiting. */
   async placeOf(tokenIds: readonly string[]): Promise<void> {
-    this.tell(await this.#store.placeEvents(this.#prefix, tokenIds))
+    await this.#untilPlaced(tokenIds)
   }
 
-  async #placeAll(): Promise<void> {
-    await untilDone(this.#store.name, 'events to place', async () => {
-      const placed = await this.#store.placeEvents(this.#prefix)
-      this.tell(placed)
-      return placed.length >= PLACED_AT_ONCE
-    })
+  /** Places up to this many batches of events, for a caller that must not wait for all of them. */
+  async placeBatches(most: number): Promise<void> {
+    for (let batches = 0; batches < most; batches += 1) if (!(await this.#placeBatch())) return
+  }
+
+  async #untilPlaced(tokenIds?: readonly string[]): Promise<void> {
+    await untilDone(this.#store.name, 'events to place', () => this.#placeBatch(tokenIds))
+  }
+
+  /** Returns whether there may be more. */
+  async #placeBatch(tokenIds?: readonly string[]): Promise<boolean> {
+    const placed = await this.#store.placeEvents(this.#prefix, tokenIds)
+    this.tell(placed)
+    return placed.length >= PLACED_AT_ONCE
   }
 
   /** Reports events that were placed, which means that their transactions were committed. */

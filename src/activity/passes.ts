@@ -10,7 +10,8 @@ export class Passes<T> {
   #current: Promise<void> | undefined
   #next: { input: T; readonly done: Promise<void> } | undefined
 
-  constructor(work: (input: T) => Promise<void>, merge: (earlier: T, later: T) => T) {
+  /** `merge` combines the inputs of calls that share a pass. By default, the last input counts. */
+  constructor(work: (input: T) => Promise<void>, merge: (earlier: T, later: T) => T = (_earlier, later) => later) {
     this.#work = work
     this.#merge = merge
   }

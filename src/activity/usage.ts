@@ -27,10 +27,7 @@ export class UsageRecorder {
   #strangers: UsageShares = new UsageShares(MAX_STRANGE_SLOTS, 0)
   /** Slots that accept no more counts but are not part of a batch yet. */
   #sealed: Map<string, UsageSlot> = new Map()
-  readonly #passes: Passes<undefined> = new Passes(
-    () => this.#sendAll(),
-    () => undefined,
-  )
+  readonly #passes: Passes<void> = new Passes(() => this.#sendAll())
   #toldDropped = false
   /** Uses that could not be counted: the store was unreachable and every buffer full, or the store refused them. */
   dropped = 0
@@ -88,7 +85,7 @@ export class UsageRecorder {
    * @throws StoreUnavailableError `store_unavailable`; nothing is lost, the next flush sends it again
    */
   async flush(): Promise<void> {
-    await this.#passes.run(undefined)
+    await this.#passes.run()
   }
 
   async #sendAll(): Promise<void> {

@@ -162,8 +162,10 @@ export function buildContext(settings: Settings): Context {
     {
       flush: async () => {
         const now = clock()
+        // These begin first, because open uses that have ended become part of the usage.
+        const others = Promise.all(buffers.filter((buffer) => !lengthy.has(buffer)).map((buffer) => buffer.flush(now, false)))
         for (const buffer of lengthy) if (buffer.pending && !flushing.has(buffer)) void flushSlow(buffer, now)
-        await Promise.all(buffers.filter((buffer) => !lengthy.has(buffer)).map((buffer) => buffer.flush(now, false)))
+        await others
       },
       pending: () => buffers.some(({ pending }) => pending),
       sweep: () => outbox.place(),

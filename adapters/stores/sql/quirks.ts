@@ -68,6 +68,11 @@ export type Quirks = {
   readonly nameIndex?: NameIndex
   /** Looks for the index of names on servers that use it without a hint: one row with the column `found`, which is 0 if the index could not be created. */
   nameIndexes?(names: Names): CompiledQuery<{ readonly found: Wide }>
+  /**
+   * Statements within a transaction that shorten the wait for a lock to two seconds, and restore it. After an error, the setting ends with the transaction
+   * unless it belongs to the session. Absent: there is one writer at a time.
+   */
+  readonly shortWait?: { readonly begin: string; readonly end: string; readonly ofSession: boolean }
   /** Whether this error of `for update nowait` means that another transaction holds a lock on one of the rows. Absent: there is one writer at a time. */
   isHeld?(error: unknown): boolean
   /** Makes a select or an update find rows by their IDs alone. Absent: it does so anyway. */

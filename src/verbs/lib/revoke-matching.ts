@@ -1,5 +1,5 @@
 import type { StoredEvent } from '../../model/event.js'
-import { PLACED_AT_ONCE, type RevocationStamp, type TokenFilter } from '../../store/port.js'
+import type { RevocationStamp, TokenFilter } from '../../store/port.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
 import type { Context } from '../../verify/context.js'
@@ -18,16 +18,9 @@ const MOST_BATCHES = 100
  * Assigns positions to the events of host transactions that wait for them. The revocation would otherwise do so for all of them while no other change can be
  * made. It still does that for those that are left, so a failure does not matter here.
  */
-async function placeFirst({ store, settings, outbox }: Context): Promise<void> {
-  try {
-    for (let batches = 0; batches < MOST_BATCHES; batches += 1) {
-      const placed = await store.placeEvents(settings.prefix)
-      outbox.tell(placed)
-      if (placed.length < PLACED_AT_ONCE) return
-    }
-  } catch {
-    // The revocation itself fails if the store does.
-  }
+async function placeFirst({ outbox }: Context): Promise<void> {
+  // The revocation itself fails if the store does.
+  await outbox.placeBatches(MOST_BATCHES).catch(() => undefined)
 }
 
 /**

@@ -122,6 +122,12 @@ export const mysqlQuirks: Quirks = {
   faultOf,
   // In a small table, MySQL would otherwise read all rows, or all of another index, and meet the locks of unrelated rows.
   byKey: (query) => ({ ...query, sql: query.sql.replace(/^(update|select .+? from) (`\w+`)/, '$1 $2 force index (primary)') }),
+  shortWait: {
+    // The variable keeps a setting of the host.
+    begin: 'set @latchkey_wait = @@session.innodb_lock_wait_timeout, session innodb_lock_wait_timeout = 2',
+    end: 'set session innodb_lock_wait_timeout = @latchkey_wait',
+    ofSession: true,
+  },
   isHeld: (error) => [1205, 3572].includes(Number(Reflect.get(Object(error), 'errno'))),
   table: ({ tablePrefix }, table) => `\`${tablePrefix}${table}\``,
   migrations: mysqlMigrations,

@@ -4,15 +4,6 @@ import { chunks, type Sql } from '../context.js'
 import { ask, type Steps } from '../engine.js'
 import { tokenToRow } from '../schema/token-row.js'
 
-/** Statements that shorten the wait for a lock to two seconds, and then restore it. The variable keeps a setting of the host. */
-const LOCK_WAIT: { readonly [dialect: string]: { readonly shorten: string; readonly restore: string } | undefined } = {
-  postgres: { shorten: 'set local lock_timeout = 2000', restore: 'set local lock_timeout to default' },
-  mysql: {
-    shorten: 'set @latchkey_wait = @@session.innodb_lock_wait_timeout, session innodb_lock_wait_timeout = 2',
-    restore: 'set session innodb_lock_wait_timeout = @latchkey_wait',
-  },
-}
-
 function* insert({ builder }: Sql, tokens: readonly StoredToken[]): Steps<void> {
   for (const piece of chunks(tokens)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))
 }
@@ -27,16 +18,15 @@ export const isKeyed = (token: StoredToken | undefined): token is StoredToken =>
  * retry, and other callers need the connection.
  */
 export function* insertTokens(sql: Sql, tokens: readonly StoredToken[]): Steps<void> {
-  const wait = isKeyed(tokens[0]) ? LOCK_WAIT[sql.quirks.dialect] : undefined
+  const wait = isKeyed(tokens[0]) ? sql.quirks.shortWait : undefined
   if (wait === undefined) return yield* insert(sql, tokens)
-  yield CompiledQuery.raw(wait.shorten)
+  yield CompiledQuery.raw(wait.begin)
   let failure: unknown
   try {
     yield* insert(sql, tokens)
   } catch (error) {
     failure = error ?? new Error('the insert failed')
   }
-  // After an error, Postgres ends the transaction, and the setting with it.
-  if (failure === undefined || sql.quirks.dialect === 'mysql') yield CompiledQuery.raw(wait.restore)
+  if (failure === undefined || wait.ofSession) yield CompiledQuery.raw(wait.end)
   if (failure !== undefined) throw failure
 }

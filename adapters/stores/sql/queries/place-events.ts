@@ -72,15 +72,15 @@ function* steps(sql: Sql, prefix: string, tokenIds: readonly string[] | undefine
   return yield* placeBatch(sql, prefix, tokenIds)
 }
 
-/** Returns whether events, or those about some tokens, have no position yet. */
-export const hasUnplaced = async (sql: Sql, prefix: string, tokenIds?: readonly string[]): Promise<boolean> =>
-  (await sql.engine.run(waiting(sql, prefix, tokenIds).where(isUnplaced).select('id').limit(1).compile())).rows.length > 0
+const areAny = async ({ engine }: Sql, query: ReturnType<typeof waiting>): Promise<boolean> =>
+  (await engine.run(query.select('id').limit(1).compile())).rows.length > 0
 
-const hasRows = async (sql: Sql, prefix: string): Promise<boolean> =>
-  (await sql.engine.run(waiting(sql, prefix).select('id').limit(1).compile())).rows.length > 0
+/** Returns whether events, or those about some tokens, have no position yet. */
+export const hasUnplaced = (sql: Sql, prefix: string, tokenIds?: readonly string[]): Promise<boolean> =>
+  areAny(sql, waiting(sql, prefix, tokenIds).where(isUnplaced))
 
 /** Assigns a position in the order to each event of a committed host transaction. Checks without a lock first, because there is usually nothing to do. */
 export const placeEvents = async (sql: Sql, prefix: string, tokenIds?: readonly string[]): Promise<readonly StoredEvent[]> => {
-  const isNeeded = tokenIds === undefined ? hasRows(sql, prefix) : hasUnplaced(sql, prefix, tokenIds)
+  const isNeeded = tokenIds === undefined ? areAny(sql, waiting(sql, prefix)) : hasUnplaced(sql, prefix, tokenIds)
   return (await isNeeded) ? await sql.engine.transaction(() => steps(sql, prefix, tokenIds)) : []
 }

@@ -2,7 +2,7 @@ import { CompiledQuery, sql as raw } from 'kysely'
 import { isErased } from '../../../../src/model/event.js'
 import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../../src/model/usage.js'
 import { chunks, type Sql } from '../context.js'
-import { affected, ask, type Steps } from '../engine.js'
+import { affected, ask, driveAsync, type Steps } from '../engine.js'
 import type { Tables } from '../schema/schema.js'
 import { wide } from '../schema/wide.js'
 import { MOST_ADDRESSES, trimAddresses } from './addresses.js'
@@ -90,6 +90,9 @@ function* steps(sql: Sql, batch: UsageBatch): Steps<boolean> {
 
 type Uses = Pick<UsageBatch, 'counts' | 'addresses' | 'lastUses'>
 
+const idsIn = ({ counts, addresses, lastUses }: Uses): ReadonlySet<string> =>
+  new Set([counts, addresses, lastUses].flatMap((list) => list.map(({ tokenId }) => tokenId)))
+
 /** Returns which of these tokens exist, and whether each belongs to an erased owner. */
 function* erasedOf({ builder }: Sql, ids: Iterable<string>): Steps<ReadonlyMap<string, boolean>> {
   const known = new Map<string, boolean>()
@@ -105,7 +108,7 @@ function* erasedOf({ builder }: Sql, ids: Iterable<string>): Steps<ReadonlyMap<s
 
 /** Keeps only the usage of existing tokens, because nothing would ever delete the usage of a removed token. Omits the addresses of an erased owner's tokens. */
 function* ofTokens(sql: Sql, { counts, addresses, lastUses }: Uses): Steps<Uses> {
-  const known = yield* erasedOf(sql, new Set([counts, addresses, lastUses].flatMap((list) => list.map(({ tokenId }) => tokenId))))
+  const known = yield* erasedOf(sql, idsIn({ counts, addresses, lastUses }))
   const isKnown = ({ tokenId }: { readonly tokenId: string }): boolean => known.has(tokenId)
   return {
     counts: counts.filter(isKnown),
@@ -191,19 +194,20 @@ export function* clearUsage({ builder, quirks }: Sql, tokenIds: readonly string[
   }
 }
 
-/** Removes what an erasure or a removal could not see, because this batch was not committed yet. */
-function* forgetGone(sql: Sql, { counts, addresses, lastUses }: UsageBatch): Steps<void> {
-  const ids = new Set([counts, addresses, lastUses].flatMap((list) => list.map(({ tokenId }) => tokenId)))
-  const known = yield* erasedOf(sql, ids)
-  yield* clearUsage(
-    sql,
-    [...ids].filter((id) => !known.has(id)),
-  )
+/** Removes what an erasure or a removal could not see, because this batch was not committed yet. Usually reads once and finds nothing. */
+const forgetGone = async (sql: Sql, batch: UsageBatch): Promise<void> => {
+  const ids = idsIn(batch)
+  const known = await driveAsync(erasedOf(sql, ids), async (query) => await sql.engine.run(query))
+  const removed = [...ids].filter((id) => !known.has(id))
   const erased = [...known].flatMap(([id, gone]) => (gone ? [id] : []))
-  for (const piece of chunks(erased)) {
-    yield* ask(sql.builder.deleteFrom('usage_addresses').where('token_id', 'in', piece))
-    yield* ask(sql.builder.updateTable('last_uses').set({ last_used_ip: null }).where('token_id', 'in', piece))
-  }
+  if (removed.length + erased.length === 0) return
+  await sql.engine.transaction(function* () {
+    yield* clearUsage(sql, removed)
+    for (const piece of chunks(erased)) {
+      yield* ask(sql.builder.deleteFrom('usage_addresses').where('token_id', 'in', piece))
+      yield* ask(sql.builder.updateTable('last_uses').set({ last_used_ip: null }).where('token_id', 'in', piece))
+    }
+  })
 }
 
 /** Counts a batch once, however often it is sent. */
@@ -211,7 +215,7 @@ export const recordUsage = async (sql: Sql, batch: UsageBatch): Promise<boolean>
   for (let attempt = 1; ; attempt += 1) {
     try {
       const counted = await sql.engine.transaction(() => steps(sql, batch))
-      await sql.engine.transaction(() => forgetGone(sql, batch))
+      await forgetGone(sql, batch)
       return counted
     } catch (error) {
       // Two batches of one new node were written concurrently. A retry finds the row that the other batch wrote.
