@@ -4,8 +4,11 @@ import { ByteBuffer } from './byte-buffer.js'
 
 /** Thrown when a body exceeds the size limit. */
 export class TooLargeError extends Error {
-  constructor() {
+  readonly maxBytes: number
+
+  constructor(maxBytes: number) {
     super('the body is too large')
+    this.maxBytes = maxBytes
   }
 }
 
@@ -51,7 +54,7 @@ export function requireWebRequest(request: unknown, handler: string, [response]:
  * @throws TooLargeError if the body exceeds `maxBytes`; no more than that is buffered
  */
 export async function readRawBody(request: Bodied, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw new TooLargeError()
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw new TooLargeError(maxBytes)
   const buffer = new ByteBuffer(maxBytes)
   const reader = request.body?.getReader()
   for (;;) {
@@ -59,7 +62,7 @@ export async function readRawBody(request: Bodied, maxBytes: number): Promise<Ui
     if (chunk?.value === undefined) return buffer.bytes
     if (buffer.add(chunk.value)) continue
     await reader?.cancel().catch(() => undefined)
-    throw new TooLargeError()
+    throw new TooLargeError(maxBytes)
   }
 }
 

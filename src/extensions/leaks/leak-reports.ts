@@ -111,7 +111,7 @@ export function leakReports<S extends string>(
     const signature = request.headers.get(signatureHeader)
     if (identifier === null || signature === null) return answerProblem('credential_missing', 'the report is not signed')
     // All of this is checked before the body is read, because anyone can send a body, and make it megabytes long.
-    if (Number(request.headers.get('content-length')) > maxBytes) throw new TooLargeError()
+    if (Number(request.headers.get('content-length')) > maxBytes) throw new TooLargeError(maxBytes)
     if (identifier.length > MAX_IDENTIFIER || readSignature(signature) === undefined) return answerProblem('credential_malformed', NO_MATCH)
     const key = await ring.find(identifier)
     if (key === undefined) return answerProblem('credential_malformed', NO_MATCH)

@@ -129,7 +129,7 @@ export function endpoint(
       return await answer(request)
     } catch (error) {
       if (error instanceof Refused) return error.response
-      if (error instanceof TooLargeError) return answerProblem('payload_too_large', `forms of up to ${MAX_BYTES} bytes are accepted`)
+      if (error instanceof TooLargeError) return answerProblem('payload_too_large', `forms of up to ${error.maxBytes} bytes are accepted`)
       if (isLatchkeyError(error) && error.code === 'rate_limited') {
         return answerProblem('rate_limited', error.message, { 'retry-after': String(error.retryAfterSeconds) })
       }

@@ -19,6 +19,7 @@ import { pagingCases } from './cases/paging.js'
 import { raceCases } from './cases/races.js'
 import { recordCases } from './cases/records.js'
 import { removalCases } from './cases/removals.js'
+import { restoreCases } from './cases/restores.js'
 import { retentionCases } from './cases/retention.js'
 import { revokeWhereCases } from './cases/revoke-where.js'
 import { sealCases } from './cases/seals.js'
@@ -55,6 +56,7 @@ const GROUPS: readonly StoreCases[] = [
   ticketCases,
   hostTransactionCases,
   moveCases,
+  restoreCases,
   lifeCases,
   loadCases,
   historyCases,

@@ -75,6 +75,16 @@ describe('the exchange (RFC 8693)', () => {
     expect(await (await ask(token)).json()).toMatchObject({ error: 'invalid_request' })
   })
 
+  it('a form that is too large is answered with 413, which names the limit of this endpoint', async () => {
+    const gateway = await createGateway()
+    const { token } = await gateway.create()
+    const response = await gateway.ask(token, { padding: 'x'.repeat(40_000) })
+    expect([response.status, ((await response.json()) as { detail: string }).detail]).toEqual([
+      413,
+      'forms of up to 32768 bytes are accepted',
+    ])
+  })
+
   it('the exchange answers 503 when the store is unavailable', async () => {
     const store = memoryStore()
     const { token } = await latchkey({ prefix: 'acme_live', store, scopes: { a: 'b' } }).system.create({ name: 'x', scopes: ['a'] })
