@@ -168,6 +168,6 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     },
   }
   registerInstance(instance, inside)
-  // The names of scopes are known to callers at compile time; internally, they are text.
+  // Callers know the names of scopes at compile time; internally, names are plain strings.
   return Object.freeze(instance) as Latchkey<S>
 }

@@ -131,7 +131,7 @@ export function rootIdOf({ id, rootId }: { readonly id: string; readonly rootId?
 
 const MAX_COMMON = 20_000
 
-/** Interned names of tenants and people, because each record brings new strings, and one copy is enough. */
+/** Interned names of tenants and people. Each record contains new strings, but one copy of a name is enough. */
 const names: Map<string, string> = new Map()
 
 function shared<T extends string | undefined>(text: T): T {

@@ -40,7 +40,7 @@ export type Arriving = Omit<Caller, 'ip'> & {
   readonly mountName?: (() => string | undefined) | undefined
   /** The original request target. Earlier middleware based its decision on it, and a `Request` no longer shows `/x/../y`. */
   readonly target?: string | undefined
-  /** Receives the writes that the request leaves behind. */
+  /** Receives the writes that are still pending when the response is sent. */
   readonly waitUntil?: WaitUntil | undefined
 }
 

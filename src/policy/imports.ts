@@ -61,7 +61,7 @@ export function readImports({ key, formats }: ImportsOptions, prefix: string): I
   return Object.freeze({ keys: createImportKeys(key, prefix), formats: Object.freeze(formats.map((each) => Object.freeze({ ...each }))) })
 }
 
-/** Returns whether this format is no longer accepted. If the clock is invalid, every format with an end has ended. */
+/** Returns whether this format is no longer accepted. If the clock is invalid, no format with an `until` is accepted. */
 export function hasEnded({ until }: TokenFormat, now: number): boolean {
   return until !== undefined && !(now < until)
 }

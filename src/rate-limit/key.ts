@@ -26,7 +26,7 @@ export function limitKey(
 }
 
 /**
- * Returns the key under which a limiter counts the management calls of a person. Names a tenant, because two tenants may use the same ID. Calls for several
+ * Returns the key under which a limiter counts the management calls by a person. Names a tenant, because two tenants may use the same ID. Calls for several
  * tenants count in the first of them, because otherwise each combination of a person's tenants would have its own quota.
  *
  * The limiter may also count the uses of tokens. The '#' keeps these keys apart from those of a tenant named `actor` or `self`.
@@ -35,7 +35,7 @@ export function actorKey({ name }: ReadLimit, prefix: string, { id, tenants }: A
   return `${name}:${prefix}:#actor:${placeOf(tenants)}:${short(id)}`
 }
 
-/** Returns the key under which a limiter counts the calls of a token to `/self`, by the first token of its lineage. */
+/** Returns the key under which a limiter counts the calls by a token to `/self`, by the first token of its lineage. */
 export function holderKey({ name }: ReadLimit, prefix: string, rootId: string): string {
   return `${name}:${prefix}:#self:${rootId}`
 }

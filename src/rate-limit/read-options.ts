@@ -50,7 +50,7 @@ export type ReadRateLimits = {
 /** One limit after parsing. */
 export type ReadLimit = Omit<RateLimit, 'refill' | 'by' | 'points'> & {
   readonly by: LimitBy | 'actor'
-  /** A number, or a function of the subject that the use is taken for. */
+  /** A number, or a function of the subject that the use counts for. */
   readonly points?: number | ((subject: never) => MaybePromise<number | undefined>)
   readonly refill?: ReadRefill
 }

@@ -31,7 +31,7 @@ const CLOSED: { readonly [State in MoveState]?: string } = {
 
 /**
  * This node's knowledge of a move of its prefix to or from another store. It is never older than the time limit for a revocation to take effect:
- * nodes that follow the feed read the move when a page of the feed may hide a change of it; other nodes read it before a call.
+ * nodes that follow the feed read the move when a page of the feed may hide a change to it; other nodes read it before a call.
  */
 export class MoveWatch {
   readonly #store: TokenStore

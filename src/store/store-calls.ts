@@ -79,7 +79,7 @@ export class StoreCalls {
     return Object.assign(Object.create(this), { turn })
   }
 
-  /** Returns the same store for the calls of an actor, which take turns with those of other actors. */
+  /** Returns the same store for calls by an actor, which take turns with those of other actors. */
   takingTurns(turns: Turns): this {
     return Object.assign(Object.create(this), { turns })
   }

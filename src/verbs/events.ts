@@ -151,7 +151,7 @@ function readPlace(order: 'newest' | 'oldest', cursor: string | undefined, after
 
 function readPosition(cursor: string, bound: unknown, field: string): number {
   const seq = Number(readCursor(cursor, bound, 1, field)[0])
-  if (!Number.isSafeInteger(seq)) throw new InvalidInputError(field, 'is not a cursor of this query: start again without one')
+  if (!Number.isSafeInteger(seq)) throw new InvalidInputError(field, 'is not a cursor for this query: start again without one')
   return seq
 }
 

@@ -19,7 +19,7 @@ import { prune } from './prune.js'
 const EVENTS_A_BATCH = 200
 const TOKENS_A_BATCH = 50
 
-/** The position up to which no event can ever be removed: everything before it must stay. A restarted node checks those events once more. */
+/** Events up to this position must be kept forever, so they are not checked again until the node restarts. */
 const settled: WeakMap<Context, number> = new WeakMap()
 
 /**

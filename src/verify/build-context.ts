@@ -225,7 +225,7 @@ export function givingWay(context: Context): Context {
   return { ...context, store: context.store.givingWay(createTurns(context.settings.monotonic)) }
 }
 
-/** The signal of a token that was imported in a format with an end fires at that end. */
+/** If a token was imported in a format with an `until`, its signal fires at that time. */
 function watchedOf(imports: Settings['imports'], entry: Entry | undefined): Watched | undefined {
   const end = endOfFormat(imports, entry?.parts.importedFrom)
   if (entry === undefined || end === undefined) return entry

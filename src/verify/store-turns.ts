@@ -20,7 +20,7 @@ const CHANGES_AT_ONCE = 4
 /** Such changes may wait for locks for as long as the bulk revocation takes, and then find their token revoked. */
 const OVERTAKEN_AT_ONCE = 2
 /**
- * The part of all slots that a network, an actor or a tenant may hold, so that slow calls of one party leave slots to others. An actor may hold this part
+ * The part of all slots that a network, an actor or a tenant may hold, so that slow calls by one party leave slots to others. An actor may hold this part
  * of the slots of its tenant.
  */
 const PART = 3 / 4
@@ -57,7 +57,7 @@ export class StoreTurns {
   readonly #work: LimitedWork
   readonly #durations: Durations
   readonly #yieldTurn: () => Promise<void>
-  /** The maximum number of calls of one network, actor or tenant that run at the same time. */
+  /** The maximum number of calls by one network, actor or tenant that run at the same time. */
   readonly #most: number
   /** How many calls each actor has under way, by group. */
   readonly #groups: Map<string, Counts> = new Map()
@@ -90,7 +90,7 @@ export class StoreTurns {
     this.#enter(named)
     const { monotonic, deadlineMs } = this.#timing
     const dueAt = monotonic() + (leftMs ?? deadlineMs)
-    // Within a site, the calls of one caller for different tenants wait separately.
+    // Within a site, calls by one caller for different tenants wait separately.
     const waiting: Waiting = { site: named.site, caller: names.caller, holders: this.#holdersOf(names) }
     let job: Job | undefined
     let started: Promise<unknown> | undefined

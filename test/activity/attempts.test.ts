@@ -20,7 +20,7 @@ function world() {
   return { attempt, seenIn }
 }
 
-it('refused actors of one tenant, however many, do not hide the refused attempts of actors in another tenant', async () => {
+it('refused actors of one tenant, however many, do not hide refused attempts by actors in another tenant', async () => {
   const { attempt, seenIn } = world()
   for (let at = 0; at < 2 * ACTORS; at += 1) attempt(`u${at}`, 'crowded', 'create')
   attempt('zoe', 'quiet', 'update')
@@ -31,7 +31,7 @@ it('refused actors of one tenant, however many, do not hide the refused attempts
   ])
 })
 
-it('attempts of two people with the same ID in two tenants are recorded separately, each in its own tenant', async () => {
+it('attempts by two people with the same ID in two tenants are recorded separately, each in its own tenant', async () => {
   const { attempt, seenIn } = world()
   for (let at = 0; at < KINDS + 2; at += 1) attempt('bob', 'loud', `${at}`)
   attempt('bob', 'quiet', 'update')

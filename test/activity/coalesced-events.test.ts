@@ -82,7 +82,7 @@ it('refusals for the tokens of thousands of owners do not hide the refused use o
   expect((await seen())[0]).toMatchObject({ code: 'ip_denied', ip: '198.51.100.66', count: 1 })
 })
 
-it("an actor who names a huge number of tenants does not hide the refused attempts of another tenant's actor", async () => {
+it("an actor who names a huge number of tenants does not hide refused attempts by another tenant's actor", async () => {
   const tokens = instance()
   const inside = deciderOf(tokens) as Internals
   const mallory = tokens.as({ id: 'mallory', tenants: '*', manages: 'own', scopes: [] })

@@ -259,7 +259,7 @@ describe('a slow hash whose replacement the store refuses', () => {
   })
 })
 
-describe('refused management calls of a huge number of actors', () => {
+describe('refused management calls by a huge number of actors', () => {
   it('the total of refused management calls includes all actors, even if not every actor is listed', async () => {
     const shared = memoryStore()
     const { tokens, flush } = node(shared)

@@ -188,7 +188,7 @@ export const tokens = latchkey({ prefix: 'acme_live', store, deadline: '20s', sc
       ['SIGTERM', 800],
     ])
     expect([code, stdout]).toEqual([143, ''])
-    expect(stderr).toMatch(/latchkey: a token may have been created: if so, it is the first that `latchkey list` shows; revoke it\n$/)
+    expect(stderr).toMatch(/latchkey: a token may have been created: if so, it is the first one in `latchkey list`; revoke it\n$/)
     expect((await shell.tokens.system.list({ name: 'twice' })).items).toHaveLength(1)
   })
 

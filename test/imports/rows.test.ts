@@ -115,7 +115,7 @@ it.each([String.raw`pw-7\Tq9\ertzuiop`, 'pw-7"Tq9"ertzuiop'])(
   },
 )
 
-it('import() names the row and field of a problem without repeating values of the row', async () => {
+it('import() names the row and field of a problem without repeating values from the row', async () => {
   const tokens = accepting([old])
   const value = 'Tq7w-ertz.9'
   const spilled: readonly (readonly [string | undefined, object])[] = [

@@ -209,7 +209,7 @@ it.each(['revoke', 'deactivate'] as const)(
   },
 )
 
-it('fires the signal of a request when a record whose format has ended is revoked', async () => {
+it('fires the signal of a request when a record whose format is no longer accepted is revoked', async () => {
   let now = Date.now()
   const second = sha256Tokens({ ...shape, name: 'second', column: 'second', until: now + 1000 })
   const { token, row } = oldToken(1)

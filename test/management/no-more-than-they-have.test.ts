@@ -21,7 +21,7 @@ describe('grants on creation', () => {
     ['#/tenantId', partner, { tenantId: 'corp' }],
     ['#/ownerId', user, { ownerId: 'somebody-else' }],
   ]
-  it.each(BEYOND)('a create is refused at %s for %j with %j', async (pointer, actor, changes) => {
+  it.each(BEYOND)('a creation is refused at %s for %j with %j', async (pointer, actor, changes) => {
     const { call, tokens } = harness()
     const answer = await call('POST', '/', { actor, body: { ...GOOD, ...changes } })
     expect([answer.status, answer.body.code, answer.body.errors[0].pointer]).toEqual([403, 'grant_denied', pointer])

@@ -44,7 +44,7 @@ describe('the rate limit of the management API', () => {
     expect(statuses).toEqual([200, 200, 429, 429, 429])
   })
 
-  it('an actor with a tenant named like a keyword does not use the quota of an actor with the same ID and every tenant', async () => {
+  it('an actor whose tenant is named like a keyword does not use the quota of an actor with the same ID and access to every tenant', async () => {
     const { call } = harness({}, limited(1))
     for (const tenants of [['*'], ['all'], ['own'], ['undefined'], '*'])
       expect((await call('GET', '/', { actor: { ...superadmin, tenants } })).status).toBe(200)

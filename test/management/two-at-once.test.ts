@@ -74,7 +74,7 @@ describe('a repeated request', () => {
     expect((await tokens.system.events({ action: 'token.created' })).items).toHaveLength(1)
   })
 
-  it('a create whose response was lost is recovered by rotating the record', async () => {
+  it('after a creation whose response was lost, rotating the token provides a usable secret', async () => {
     const { call, tokens } = harness()
     await call('POST', '/', { actor: admin, headers, body })
     const again = await call('POST', '/', { actor: admin, headers, body })

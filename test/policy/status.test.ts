@@ -9,7 +9,7 @@ test('a token without instants is active', () => {
   expect(both({})).toEqual(['active', undefined])
 })
 
-test('expiry is exact to the millisecond: a token is valid before that instant and expired from it on', () => {
+test('expiry is exact to the millisecond: a token is valid before that instant and expired from that instant on', () => {
   expect(both({ expiresAt: NOW + 1 })).toEqual(['active', undefined])
   expect(both({ expiresAt: NOW })).toEqual(['expired', 'token_expired'])
   expect(both({ expiresAt: NOW - 1 })).toEqual(['expired', 'token_expired'])

@@ -34,7 +34,7 @@ describe('the key of a limit', () => {
     expect(allowed).toBe(10)
   })
 
-  it('calls of a token about itself have a separate key for each lineage', () => {
+  it('calls by a token about itself have a separate key for each lineage', () => {
     const limit = { name: 'l' } as Parameters<typeof holderKey>[0]
     expect(holderKey(limit, 'acme_live', 'one')).not.toBe(holderKey(limit, 'acme_live', 'another'))
   })

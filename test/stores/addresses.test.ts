@@ -299,7 +299,7 @@ describe.skipIf(postgres.skip)(`a Postgres schema with an unusual name ${postgre
     },
   )
 
-  it('works in a Postgres schema with an unusual name that the printed SQL set up', async () => {
+  it('works in a Postgres schema with an unusual name, set up by the printed SQL', async () => {
     const place = await ownSchema(postgres.url ?? '')
     cleanups.push(() => place.remove())
     const schema = `my-app-${place.schema.slice(-8)}`

@@ -119,7 +119,7 @@ for (const server of servers) {
       expect(await done).toEqual({ ok: true })
     })
 
-    it('creations with many idempotency keys that a host transaction holds up leave connections for other changes', async () => {
+    it('creations with many idempotency keys leave connections for other changes while a host transaction blocks them', async () => {
       const other = await add()
       const twice = Array.from({ length: 12 }, () => token({ requestHash: 'r' }))
       for (const { id, digest } of twice) {
@@ -133,7 +133,7 @@ for (const server of servers) {
       await retries.done
     })
 
-    it('the first change of a token places only its own event', async () => {
+    it('the first change to a token places only its own event', async () => {
       const created = token()
       const connection = await server.connect(place())
       await connection.query('begin')

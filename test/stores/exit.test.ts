@@ -112,7 +112,7 @@ describe.skipIf(mysql.skip)(`a script that does not close its store on MySQL ${m
     }
   })
 
-  it('lets a script exit after close() as its last line, over MySQL connections that died silently', { timeout: 120_000 }, async () => {
+  it('lets a script that ends with close() exit, even if its MySQL connections died silently', { timeout: 120_000 }, async () => {
     const place = await ownDatabase(mysql.url ?? '')
     try {
       expect(await runAway('mysql url', place.url, 3306, '', 'linger and close', 'forget')).toEqual(closed)

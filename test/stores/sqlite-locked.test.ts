@@ -88,7 +88,7 @@ describe.each(await availableDrivers())('%s after another handle held the file l
   it.each([
     ['wal', 'begin immediate'],
     ['delete', 'begin exclusive'],
-  ])("leaves the host's handle unchanged if a create in its transaction cannot get the lock: %s", async (journal, begin) => {
+  ])("leaves the host's handle unchanged if a creation in its transaction cannot get the lock: %s", async (journal, begin) => {
     const { own, other, store, head } = await pair(journal)
     for (let round = 1; round <= 5; round += 1) {
       const before = await head()

@@ -115,7 +115,7 @@ describe.each([...drivers])('a %s database that the host created', (name, Driver
     await proveUnchanged(sqliteStore({ database: kysely }))
   })
 
-  it('refuses a Kysely instance that changes the values of its SQLite driver', async () => {
+  it('refuses a Kysely instance that changes the values returned by its SQLite driver', async () => {
     const database = open()
     if (!('pragma' in database)) return
     const parsing = {

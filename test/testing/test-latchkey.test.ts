@@ -110,7 +110,7 @@ describe('attachPrincipal', () => {
     expect(await runAlone(requireScopes('inventory:write'), req)).toBe(403)
   })
 
-  it('attachPrincipal() works with handmade requests of Koa and Fastify', async () => {
+  it('attachPrincipal() works with handmade Koa and Fastify requests', async () => {
     const { attachPrincipal } = testLatchkey({ scopes })
     const ctx = { state: {} as { principal?: { name: string } }, set: vi.fn() }
     await attachPrincipal(ctx, { name: 'ERP', scopes: ['inventory:read'] })
@@ -176,7 +176,7 @@ describe('attachPrincipal in production', () => {
       call.on('error', reject).end()
     })
 
-  it('attachPrincipal() rejects requests of a Node server and of Express', async () => {
+  it('attachPrincipal() rejects requests from a Node server and from Express', async () => {
     const app = express()
     app.get('/express', async (req, res) => void res.send(String(await refused(req))))
     const server = createServer((req, res) => {
@@ -189,7 +189,7 @@ describe('attachPrincipal in production', () => {
     expect([await get(port, '/node'), await get(port, '/express')]).toEqual(['request', 'request'])
   })
 
-  it('attachPrincipal() rejects requests of a Fastify server and wrappers of server requests', async () => {
+  it('attachPrincipal() rejects requests from a Fastify server and wrappers of server requests', async () => {
     const app = Fastify()
     closing.push(() => app.close())
     app.get('/', async (request) => `${await refused(request)} ${await refused({ req: request.raw, state: {} })}`)

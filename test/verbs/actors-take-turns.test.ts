@@ -143,7 +143,7 @@ it.each([
   expect(most()).toBe(places)
 })
 
-it('verifications do not wait for the calls of actors', async () => {
+it('verifications do not wait for calls by actors', async () => {
   const { store, held, hold, release } = heldReads()
   const tokens = instance({ store, deadline: '60s' })
   const { token } = await mint(tokens)

@@ -132,7 +132,7 @@ it('a change whose caller gave up while the change was waiting is never made', a
   expect(await verdict(tokens.verify(token))).toBe('ok')
 })
 
-it('a revocation does not wait for an edit of its token that waits for its own turn', async () => {
+it('a revocation does not wait for an edit to the same token that is itself waiting for a turn', async () => {
   const { store, made } = oneByOne()
   const tokens = instance({ store, deadline: '60s' })
   const { record } = await mint(tokens, { tenantId: 't1' })
@@ -193,7 +193,7 @@ it.each([
   ['the application in two tenants', 3, (tokens, at) => [tokens.system, `eve${at % 2}`] as const],
   ['the application in one tenant', 2, (tokens) => [tokens.system, 'a'] as const],
 ] as readonly (readonly [string, number, (tokens: Latchkey<Scope>, at: number) => readonly [TokenHandle<Scope>, string]])[])(
-  '%s: floods hold %i of 4 slots for changes and for bulk revocations, so calls of another tenant start immediately',
+  '%s: floods hold %i of 4 slots for changes and for bulk revocations, so calls by another tenant start immediately',
   async (_who, most, eve) => {
     const { store, held, hold, release } = heldChanges()
     const tokens = instance({ store, deadline: '60s' })

@@ -66,7 +66,7 @@ describe.each(STORES)('long work on %s, which answers synchronously', (_, open) 
     await store.close?.()
   })
 
-  it('upkeep finishes even if a test of the host application has replaced all timers', async () => {
+  it('upkeep finishes even if a test in the host application has replaced all timers', async () => {
     const store = open()
     const context = await worn(store)
     vi.useFakeTimers()

@@ -43,7 +43,7 @@ describe('create with an idempotency key', () => {
     expect(new Set(ids).size).toBe(2)
   })
 
-  it('finds the token of a create whose response was lost', async () => {
+  it('finds the token of a creation whose response was lost', async () => {
     let lost = true
     const store = interceptStore(memoryStore(), ({ method }, proceed) => {
       const answer = proceed()
@@ -88,7 +88,7 @@ describe('create with an idempotency key', () => {
     expect(await tokens.system.create({ ...INPUT, idempotencyKey: 'k2', rotateEvery: 3600 })).toMatchObject({ replayed: true })
   })
 
-  it('replays a create with the current state of the record', async () => {
+  it('replays a creation with the current state of the record', async () => {
     const tokens = instance()
     const { record } = await tokens.system.create(INPUT)
     await tokens.system.revoke(record.id)
@@ -107,7 +107,7 @@ describe('create with an idempotency key', () => {
     expect(await refusal(tokens.as(ANN).create(input))).toBe('invalid_input expiresAt')
   })
 
-  it('replays a create that the options no longer allow', async () => {
+  it('replays a creation that the options no longer allow', async () => {
     const store = memoryStore()
     const owner = () => ({ scopes: ['stock:read'] })
     const before = instance({ store, owner })

@@ -271,7 +271,7 @@ describe('a secret imported in two formats', () => {
     expect((await tokens.introspect(token)).record?.importedFrom).toBe('plain')
   })
 
-  it('a secret imported in two formats is accepted from the cache even while its address is throttled', async () => {
+  it('a secret imported in two formats is accepted from the cache even while the address of the caller is throttled', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const ip = '192.0.2.1'

@@ -292,7 +292,7 @@ it('the application can act in any number of tenants at the same time, each with
   await Promise.all([...flood, bob])
 })
 
-it("a caller's first call is not refused because the calls of other callers are slow", async () => {
+it("a caller's first call is not refused because calls by other callers are slow", async () => {
   const { read, running, names, advance } = heldReads(2_000)
   const slow = ['eve', 'mallory'].flatMap((id) => Array.from({ length: 40 }, () => read({ id, group: tenants('a') }, 'slow')))
   const others = Array.from({ length: 4 }, (_, at) => read({ id: `carl ${at}` }, 'slow'))

@@ -2,7 +2,7 @@ import { pathIn } from '../../../src/management/target.js'
 import { appsAround, insideOf, type Layer, MOST_DEPTH, MOST_TRIES, stackOf, takenBy } from './layers.js'
 import { mountPattern } from './mount-pattern.js'
 
-/** The properties of a request from which the mount path of its route is found. */
+/** The properties of a request from which the mount path of its route is determined. */
 export type Routed = {
   readonly route?: { readonly path?: unknown } | undefined
   readonly baseUrl?: unknown

@@ -15,7 +15,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^WRONGTYPE/, 'a key under the key prefix belongs to something else: choose a different key prefix'],
   [/DB index/i, 'the database in the URL does not exist on this server: check its number and the databases setting of the server'],
   [/ENOTFOUND|EAI_AGAIN/, 'the host name cannot be resolved: check the URL'],
-  [/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOENT/, 'nothing responds at that address: check the URL, and that the server is running'],
+  [
+    /ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOENT/,
+    'nothing responds at that address: check the URL, and make sure that the server is running',
+  ],
   [/call stack|string length|too big/i, 'the change is too large for one command: split it'],
   [/self.signed|certificate|SSL|TLS/i, 'the encrypted connection failed: check the certificate, and whether the URL needs rediss://'],
   [/Script|user_script|ERR/, 'the server refused the request'],

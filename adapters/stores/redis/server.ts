@@ -7,7 +7,7 @@ export const LAYOUT = 1
 
 /** The information that a server reports about itself. */
 export type Server = {
-  /** The layout of the data in place. */
+  /** The layout version of the stored data. */
   readonly layout: number
   /** The readable fields of `INFO`. */
   readonly facts: ReadonlyMap<string, string>

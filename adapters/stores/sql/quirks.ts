@@ -54,7 +54,7 @@ type NameIndex = {
 export type Quirks = {
   readonly dialect: 'sqlite' | 'postgres' | 'mysql'
   builder(names: Names): Builder
-  /** Takes the row lock of the feed, advances its head by this many positions, and returns the new head. */
+  /** Takes the feed row lock, advances its head by this many positions, and returns the new head. */
   bump(builder: Builder, by: number): Steps<{ readonly head: number; readonly floor: number }>
   /** Compiles `find` once; the returned function only inserts the IDs. */
   finder(builder: Builder): (ids: readonly string[]) => CompiledQuery<TokenRow>

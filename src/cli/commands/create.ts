@@ -34,7 +34,7 @@ export function addCreate(program: Command, perform: Perform): void {
     const input = readInput(options)
     await mint(session, {
       create: () => session.handle.create(input),
-      doubt: 'a token may have been created: if so, it is the first that `latchkey list` shows; revoke it',
+      doubt: 'a token may have been created: if so, it is the first one in `latchkey list`; revoke it',
       sentenceOf: (record) =>
         `Created ${JSON.stringify(record.name)} (ID ${record.id}). The token ${lifetimeOf(record)} and is shown only once:`,
     })

@@ -6,7 +6,7 @@ import { type Place, Places } from './places.js'
 const SMALL_BYTES = 64 * 1024
 /** How many small reports, and how many larger ones, may arrive at the same time. */
 const AT_ONCE = 1000
-/** The memory for larger reports whose signatures are not verified yet, as a number of reports of the largest size. */
+/** The memory for larger reports whose signatures have not been verified yet, as a number of reports of the maximum size. */
 const LARGEST_AT_ONCE = 8
 const READ_MS = 30_000
 

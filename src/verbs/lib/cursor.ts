@@ -27,14 +27,14 @@ export function readCursor(cursor: unknown, query: unknown, parts: number, field
     const position = pieces.length === parts && sum === bind(pieces.join('-'), query) ? decoded(pieces) : undefined
     if (position !== undefined) return position
   }
-  throw new InvalidInputError(field, 'is not a cursor of this query: start again without one')
+  throw new InvalidInputError(field, 'is not a cursor for this query: start again without one')
 }
 
 /** Reads the position of a token in a list. */
 export function positionOf([createdAt, id]: readonly string[]): { readonly createdAt: number; readonly id: string } {
   const at = Number(createdAt)
   if (!Number.isSafeInteger(at) || id === undefined)
-    throw new InvalidInputError('cursor', 'is not a cursor of this query: start again without one')
+    throw new InvalidInputError('cursor', 'is not a cursor for this query: start again without one')
   return { createdAt: at, id }
 }
 

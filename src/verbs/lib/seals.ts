@@ -174,7 +174,7 @@ class Progress {
     this.#tries = number > this.#newest ? 0 : this.#tries + 1
     this.#newest = Math.max(number, this.#newest)
     if (this.#tries <= MAX_TRIES) return
-    throw new StoreUnavailableError(`the ${this.#storeName} store refuses every seal that follows the newest one that it returns`)
+    throw new StoreUnavailableError(`the ${this.#storeName} store refuses every new seal after the newest seal that it returns`)
   }
 }
 

@@ -15,7 +15,7 @@ const OURS = 'latchkey'
 const BEFORE = 'latchkey 0.1.0'
 
 /**
- * CPU time that protection adds to a request, compared with a guard with the same duties. Each variant runs in a separate process, over many
+ * CPU time that protection adds to a request, compared with that of a guard with the same duties. Each variant runs in a separate process, over many
  * generations.
  */
 export const requests: Section = async ({ quick, builds }) => {
@@ -162,7 +162,7 @@ function compare(framework: string, costs: ReadonlyMap<string, readonly number[]
   return {
     tables: [
       {
-        title: `CPU time of a request, compared with a guard with the same duties: ${framework}`,
+        title: `CPU time of a request, compared with that of a guard with the same duties: ${framework}`,
         head: ['variant', 'CPU µs per request (median)', 'CPU µs added', 'added by latchkey, relative to this'],
         rows,
       },

@@ -26,7 +26,7 @@ export const throughput: Section = async ({ quick }) => {
     )
   }
   const head = ['framework', 'variant', 'relative to the optimum (median)', 'range']
-  const title = `Requests per second, ${generations} processes, one after the other`
+  const title = `Requests per second, ${generations} processes run one after another`
   return {
     tables: [{ title, head, rows }],
     verdicts,

@@ -52,7 +52,7 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   }
   yield* deleteByKey(sql, 'tokens', removals)
   for (const erasure of erasures) yield* eraseFields(sql, erasure)
-  // Under the row lock of the feed, so no other transaction adds a token before this one commits.
+  // Under the feed row lock, so no other transaction adds a token before this one commits.
   for (const [at, cap] of caps.entries()) if (yield* isExceeded(sql, cap)) throw new CapSignal(at)
   return { ok: true }
 }
@@ -85,12 +85,12 @@ const clearLate = async (sql: Sql, { removals = [] }: Change): Promise<void> => 
 }
 
 /**
- * How many creations with an idempotency key run at a time. Each may wait, with a connection, for a host transaction that creates the same token. Changes run
- * one after the other anyway.
+ * How many creations with an idempotency key may run at a time. Each may wait, with a connection, for a host transaction that creates the same token.
+ * Changes run one after another anyway.
  */
 const MOST_KEYED = 2
 
-/** Creations with an idempotency key in one store: those with the same ID run one after the other, and few in all at a time. */
+/** Creations with an idempotency key in one store: those with the same ID run one after another, and only a few run at a time in total. */
 type Keyed = { readonly byId: ReturnType<typeof oneAtATimeByText>; readonly take: () => Promise<{ release(): void }> }
 
 const keyed: WeakMap<Sql, Keyed> = new WeakMap()

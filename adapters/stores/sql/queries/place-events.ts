@@ -43,7 +43,7 @@ function* leftRows(sql: Sql, prefix: string): Steps<readonly string[]> {
   return (yield* ask(left.select('id').limit(PLACED_AT_ONCE))).rows.map(({ id }) => id)
 }
 
-/** Assigns positions to a batch of waiting events. The caller holds the lock of the feed, so no other process places the same ones. */
+/** Assigns positions to a batch of waiting events. The caller holds the feed lock, so no other process places the same ones. */
 function* placeBatch(sql: Sql, prefix: string, tokenIds?: readonly string[]): Steps<readonly StoredEvent[]> {
   const { rows } = yield* ask(
     waiting(sql, prefix, tokenIds).where(isUnplaced).selectAll().orderBy('at').orderBy('id').limit(PLACED_AT_ONCE),

@@ -90,7 +90,7 @@ function* revokeWaiting(sql: Sql, { filter, stamp, counts }: Work): Steps<void> 
       const still = tokens.where((eb) => eb.and(liveAndMatching(eb, filter))).select(['id', 'tenant_id'])
       yield* revokeLocked(sql, (yield* ask(still)).rows, stamp, counts)
     }
-    // Tokens may be created faster than a round takes. The rest is done under the lock of the feed.
+    // Tokens may be created faster than a round takes. The rest is done under the feed lock.
     if (rows.length <= FEW) return
   }
 }
@@ -102,7 +102,7 @@ function* revokeLocked(sql: Sql, locked: readonly LockedToken[], stamp: Revocati
   for (const piece of chunks(ids)) yield* askByKey(sql, updateOf(sql, stamp).where('id', 'in', piece))
 }
 
-/** Revokes the matching tokens under the lock of the feed, so that no other transaction changes or adds tokens. */
+/** Revokes the matching tokens under the feed lock, so that no other transaction changes or adds tokens. */
 function* revokeUnderFeed(sql: Sql, { filter, stamp, counts }: Work): Steps<void> {
   if (sql.quirks.isHeld === undefined) {
     const { rows } = yield* ask(found(sql, filter).select(TENANT_AND_COUNT).groupBy('tenant_id'))
@@ -119,7 +119,7 @@ function* revokeUnderFeed(sql: Sql, { filter, stamp, counts }: Work): Steps<void
  * Revokes the matching tokens.
  *
  * If there are many, `inSteps` is called, and a first step revokes most of them before the feed is locked, so that changes to other tokens need not wait. The
- * rest is done under that lock. Changes also lock tokens only under the lock of the feed, so the rest contains no token that one of them has locked.
+ * rest is done under that lock. Changes also lock tokens only under the feed lock, so the rest contains no token that one of them has locked.
  */
 function* steps(sql: Sql, work: Work, event: StoredEvent, inSteps?: () => void): Steps<BulkResult> {
   const { builder, quirks } = sql
@@ -166,7 +166,7 @@ const revokeMany = async (sql: Sql, begin: (inSteps?: () => void) => Steps<BulkR
   )
 }
 
-/** Reads about how many tokens match, before any lock is taken: none, a few, or more than are revoked in one step. */
+/** Estimates how many tokens match, before any lock is taken: none, a few, or more than are revoked in one step. */
 const countIn = async (sql: Sql, filter: TokenFilter): Promise<'none' | 'few' | 'many'> => {
   if (sql.quirks.isHeld === undefined) return 'few'
   // First, because another node may place an event between the two reads. Its token does not count before that.

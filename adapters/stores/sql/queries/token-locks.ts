@@ -8,7 +8,7 @@ import { askByKey } from './by-key.js'
 export type LockedToken = { readonly id: string; readonly tenant_id: string | null }
 
 /**
- * Locks these tokens, under the row lock of the feed. Returns those that exist; none on a server with one writer at a time, which needs no locks.
+ * Locks these tokens, under the feed row lock. Returns those that exist; none on a server with one writer at a time, which needs no locks.
  *
  * It never waits for them. A transaction that waits while it holds the feed would block every other change, and could deadlock with a large bulk revocation,
  * which locks its tokens before the feed.

@@ -2,7 +2,7 @@ import { InvalidInputError } from '../../../../src/errors.js'
 import { objectOf, readOption } from '../../../../src/policy/option-reader.js'
 import { namesOf, schemaName, tablePrefix } from './table-names.js'
 
-/** The servers whose SQL can be printed. For MariaDB, use `mysql`. */
+/** The servers for which SQL can be printed. For MariaDB, use `mysql`. */
 export type SqlDialect = 'sqlite' | 'postgres' | 'mysql'
 
 /** Where to create the tables. */

@@ -8,7 +8,7 @@ import type { AuditEvent, Page, Token } from '../lib/types.js'
 import { useWorld } from '../lib/world.js'
 import { say } from '../ui/toasts.js'
 
-/** A change that someone else may make first. */
+/** A change that someone else may already have made. */
 export type Asked = 'revoke' | 'rotate' | 'deactivate' | 'activate' | 'edit'
 
 /** The ID of the user, and the names of others. */

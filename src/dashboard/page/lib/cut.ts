@@ -5,7 +5,7 @@ const TAIL = /\b([0-9A-Za-z]{16})_[0-9A-Za-z]{20,}/g
 /** The same with only the start of the secret, as it is typed. Names may look like this, so the ID must also look random. */
 const START = /\b([0-9A-Za-z]{16})_[0-9A-Za-z]+/g
 /**
- * An ID with the secret attached, which remains of a token that was typed or pasted in pieces. Random text of this length has all three kinds of
+ * An ID directly followed by the secret: the rest of a token that was typed or pasted in pieces. Random text of this length has all three kinds of
  * characters; long words and hexadecimal hashes do not.
  */
 const RUN = /\b(?=[0-9A-Za-z]*[0-9])(?=[0-9A-Za-z]*[A-Z])(?=[0-9A-Za-z]*[a-z])([0-9A-Za-z]{16})[0-9A-Za-z]{20,}/g

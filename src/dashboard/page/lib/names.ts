@@ -14,7 +14,7 @@ export type NamedList = { readonly items: readonly NamedId[]; readonly nextCurso
 
 type Choices = readonly (readonly [string, string])[]
 
-/** The first tenants and owners, and others that are shown. Absent until loaded, and if they are not available. */
+/** The first tenants and owners, and others that are shown. Absent until loaded, or if they are not available. */
 export type Names = {
   readonly tenants?: NamedList | undefined
   readonly owners?: NamedList | undefined
