@@ -196,7 +196,7 @@ export type Decider = {
   readonly root?: Decider | undefined
   /** Like `decide`, for a ticket, which this call uses up. Absent: tickets are not supported. */
   redeem?(ticket: string, context?: VerifyContext): MaybePromise<Verification>
-  /** Makes the ticket of this principal valid again, after a fault of the host refused its connection. */
+  /** Makes the ticket of this principal valid again, after its connection was refused because of a fault in the host. */
   giveBackTicket?(principal: Principal): void
   /** Returns the rate state if the principal, whose use was allowed, has no refusals left. The route's requirements are then not checked. */
   refusalsSpent?(principal: Principal): RateState | undefined

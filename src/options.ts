@@ -119,7 +119,7 @@ export type Settings = {
   readonly allowWildcard: boolean
   readonly digesters: readonly [Digester, ...Digester[]]
   readonly parse: (token: unknown) => ParsedToken | undefined
-  /** Absent: no tokens of another system are known. */
+  /** Absent: no tokens from another system are known. */
   readonly imports: Imports | undefined
   readonly owner: ((owner: { readonly ownerId: string; readonly tenantId?: string }) => unknown) | undefined
   readonly mayOwn: LatchkeyOptions['mayOwn'] | undefined

@@ -99,7 +99,7 @@ Inject(ENGINE)(LatchkeyGuard, undefined, 0)
 
 /**
  * Decorator that allows a request only with a valid token that has all of these scopes (or any of them, with `{ any: [...] }`) and may access
- * these resources. Put it on a method or a controller; `LatchkeyGuard` is not needed as well.
+ * these resources. Put it on a method or a controller. You do not need `LatchkeyGuard` in addition.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example

@@ -65,7 +65,7 @@ export type UpgradeOutcome = AdmittedUpgrade | RefusedUpgrade
  *
  * The token is in a header field, as for `authenticate`. Browsers cannot set header fields on a WebSocket, so they offer a ticket from `createTicket`
  * as a subprotocol, next to one of their own. The ticket is spent here and removed from the request, so that no server selects it. The query string
- * is ignored. A session must come from a page of the same origin.
+ * is ignored. A session must come from a page on the same origin.
  *
  * Pass the same options object with each request: it is validated once, whereas a new object is validated each time. Nothing awaits an event
  * listener, so invalid options or an invalid `tokens` do not end the process: the request is refused with 500 `misconfigured`, and the warning

@@ -206,7 +206,7 @@ export class CoalescedEvents {
   }
 }
 
-/** Returns the tenant that an occasion concerns; without a tenant, the owner or the creator. */
+/** Returns the tenant that an occurrence concerns; without a tenant, the owner or the creator. */
 export function concernedBy(occasion: Occasion): string {
   const { tenantId, ownerId, createdBy, actorId } = ownFields(occasion)
   return tenantId === undefined ? `owner ${ownerId ?? createdBy ?? actorId}` : `tenant ${tenantId}`

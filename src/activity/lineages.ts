@@ -28,7 +28,7 @@ export type LineageOptions = {
 }
 
 /**
- * Revokes whole lineages, one after the other, without delaying the request that caused it. Owners and tenants are served in turn, so none can crowd out
+ * Revokes whole lineages, one after another, without delaying the request that caused it. Owners and tenants are served in turn, so none can crowd out
  * another.
  *
  * Each revocation is one transaction, which revokes every token of the lineage, including a successor created at the same moment, or none of them. The next

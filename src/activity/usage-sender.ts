@@ -15,7 +15,7 @@ type UsageSenderOptions = {
 }
 
 /**
- * Numbers batches of uses and writes them one after the other.
+ * Numbers batches of uses and writes them one after another.
  *
  * A failed write is resent unchanged, under its own number, so that a store that did write it counts it only once. A number is reused only after an
  * empty batch has been sent under it: the store's answer to that shows whether the original was counted.

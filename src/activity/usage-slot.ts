@@ -27,7 +27,7 @@ export class UsageSlot {
   readonly #share: UsageShare
   readonly #counters: Map<string, Counter> = new Map()
   readonly #addresses: Map<string, Address> = new Map()
-  /** How many of the counters are for uses by strangers: one an hour. */
+  /** How many of the counters are for uses by strangers: one per hour. */
   #strange = 0
   #counter: Counter | undefined
   #address: Address | undefined
@@ -90,7 +90,7 @@ export class UsageSlot {
     return { tokenId: this.#tokenId, at: this.#lastAt, ...(ip !== undefined && { ip }) }
   }
 
-  // One counter an hour, regardless of the number of flushes, because strangers could otherwise fill the stored report of a token.
+  // One counter per hour, regardless of the number of flushes, because strangers could otherwise fill the stored report of a token.
   #countStranger(now: number): void {
     const bucketAt = hourOf(now)
     if (this.#known(bucketAt, '', STRANGER, '') === undefined) this.#strange += 1

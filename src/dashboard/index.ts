@@ -59,7 +59,7 @@ export function dashboard(options: DashboardOptions = {}): Dashboard {
         headers: {
           'content-type': 'text/html; charset=utf-8',
           'content-security-policy': policy,
-          // X-Frame-Options cannot list origins. If frames are allowed, only the policy says which.
+          // X-Frame-Options cannot list origins. If frames are allowed, only the policy says from which origins.
           ...(settings.frameAncestors === undefined && { 'x-frame-options': 'DENY' }),
           'cross-origin-opener-policy': 'same-origin',
           vary: 'Accept',

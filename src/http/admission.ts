@@ -7,7 +7,7 @@ import { systemMonotonic } from './options.js'
 import type { PlainResponse } from './problem.js'
 import type { Refuse } from './refuse.js'
 
-/** How long after its client has left a use is counted. Checks may continue in the meantime, and nothing reports their end. */
+/** How long to wait after a client disconnects before its use is counted. Checks may continue in the meantime, and nothing reports their end. */
 const COUNTED_AFTER_MS = 2_000
 
 /** A configured `authenticate(tokens, options)`. It makes the decisions; adapters only translate. */

@@ -25,7 +25,7 @@ export type AuthenticateOptions<R> = {
   readonly credential?: CredentialSource | readonly CredentialSource[] | undefined
   /**
    * Authenticates people by the host's own session, but only if a request has no `Authorization` or other credential field. Changes (methods other
-   * than `GET`, `HEAD` and `OPTIONS`) must then come from a page of the same origin; otherwise they are refused with 403 `cross_site`. A callback
+   * than `GET`, `HEAD` and `OPTIONS`) must then come from a page on the same origin; otherwise they are refused with 403 `cross_site`. A callback
    * that throws, hangs or returns an incomplete session results in a 503.
    */
   readonly session?: ((request: R) => MaybePromise<Session | undefined | null | false>) | undefined

@@ -5,7 +5,7 @@ import { fieldValues, type HeaderSource, isFlatList } from './request.js'
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
- * Determines the origin of a change, for credentials that browsers send automatically: `own` for a page of the same origin, `other` for a page of another
+ * Determines the origin of a change, for credentials that browsers send automatically: `own` for a page on the same origin, `other` for a page on another
  * origin, `unknown` when no browser states it. Safe methods (RFC 9110 §9.2.1) are always `own`, unless they open a WebSocket: browsers send credentials with it
  * from any page and let that page read the responses.
  *

@@ -106,7 +106,7 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
     },
     async holder(request, caller) {
       // The holder of a signed or foreign token has not presented the API token that it names, so that holder may neither read nor rotate it. The same applies
-      // to a token of another instance, because this store may contain a different token under the same ID.
+      // to a token from another instance, because this store may contain a different token under the same ID.
       const token = inside.holderOf(caller.principal)
       if (token !== undefined) return { token, done: () => undefined }
       return readOutcome(inside, await guard({ request, ip: caller.ip }))

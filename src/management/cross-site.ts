@@ -5,7 +5,7 @@ import { Refusal } from './fault.js'
 export type SiteOptions = { readonly allowedOrigins: ReadonlySet<string> }
 
 /**
- * Refuses a change that a page of another site caused a browser to send.
+ * Refuses a change that a page on another site caused a browser to send.
  *
  * `Sec-Fetch-Site` and `Origin` are forbidden header names (Fetch §2.2.2), so no page can forge them. Callers other than browsers send neither. For
  * `same-origin`, the browser has compared the page with the address that it requested, which a proxy may since have changed.
@@ -27,7 +27,7 @@ export function refuseCrossSite(request: Request, { allowedOrigins }: SiteOption
 }
 
 /**
- * Refuses a read that a page of another site caused, for example as an image URL. That page cannot read the response, but the browser sends the person's
+ * Refuses a read that a page on another site caused, for example as an image URL. That page cannot read the response, but the browser sends the person's
  * cookies with the request, so it would count against that person's limit. A person may still follow a link from another site.
  *
  * @throws Refusal `cross_site`

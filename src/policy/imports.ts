@@ -7,7 +7,7 @@ import { listOf, type OptionReader, objectOf, passing } from './option-reader.js
 
 const MAX_FORMATS = 16
 
-/** The `imports` option: the tokens of other systems that are accepted in addition to latchkey's own, once they are imported. */
+/** The `imports` option: the tokens from other systems that are accepted in addition to latchkey's own, once they are imported. */
 export type ImportsOptions = {
   /**
    * At least 32 characters. The IDs and digests of imported tokens are derived from it. Keep it secret, and do not change it while such tokens are in
@@ -79,7 +79,7 @@ export function endOfFormat(imports: Imports | undefined, importedFrom: string |
   return formatOf(imports, importedFrom)?.until
 }
 
-/** Returns whether a token has ended with the format that it was imported in. */
+/** Returns whether a token has ended because the format that it was imported in has ended. */
 export function endedWithFormat(imports: Imports | undefined, importedFrom: string | undefined, now: number): boolean {
   const format = formatOf(imports, importedFrom)
   return format !== undefined && hasEnded(format, now)

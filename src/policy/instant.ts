@@ -64,7 +64,7 @@ function checkNumber(place: InputPlace, input: number): number {
   return input
 }
 
-// Calling the built-in method, not the object's own, accepts Dates of other realms and refuses everything else.
+// Calling the built-in method, not the object's own, accepts Dates from other realms and refuses everything else.
 function readDate(place: InputPlace, input: unknown): number {
   let at: number
   try {

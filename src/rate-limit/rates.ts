@@ -101,7 +101,7 @@ export class Rates {
     }
   }
 
-  // One after the other, not in parallel, because a token over its own limit must not take its owner's points, even for a moment.
+  // One after another, not in parallel, because a token over its own limit must not take its owner's points, even for a moment.
   #walk(walk: Walk, from: number): MaybePromise<Rated> {
     const { limits } = this.#options
     for (let at = from; at < limits.length; at += 1) {

@@ -10,7 +10,7 @@ const MAX_PERIOD_SECONDS = 366 * 86_400
 /** Timers of more than 2^31 - 1 milliseconds fire immediately, which would empty a count in the middle of its period. */
 const MAX_MEMORY_SECONDS = 2_000_000
 
-/** The maximum number of uses of a limit. Every counter and a header field (RFC 9651 §3.3.1) can represent it. */
+/** The maximum number of uses that a limit can allow. Every counter and a header field (RFC 9651 §3.3.1) can represent it. */
 export const MAX_POINTS = 2_000_000_000
 
 const PERIODS = ['hour', 'day', 'week', 'month'] as const

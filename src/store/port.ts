@@ -276,7 +276,7 @@ export interface TokenStore {
   trimUsage(trim: UsageTrim): MaybePromise<boolean>
   /**
    * Stores a ticket if its token exists and is below its limit, even if many are saved concurrently. Returns whether it was stored. Each call also removes
-   * expired tickets in one small batch: at least two, if there are as many.
+   * expired tickets in one small batch: at least two, if there are that many.
    */
   saveTicket(ticket: StoredTicket, room: TicketRoom): MaybePromise<boolean>
   /** Removes and returns a ticket. If several callers request it concurrently, only one gets it. */

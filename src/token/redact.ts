@@ -7,7 +7,7 @@ const TOKEN_TAIL = /(_|%5[Ff])([0-9A-Za-z]{4})[0-9A-Za-z]{12}(?:_|%5[Ff])[0-9A-Z
 
 type Remove = (text: string) => string
 
-/** Functions that remove accepted tokens of other systems from text, by the format or example they were learned from. */
+/** Functions that remove accepted tokens from other systems from text, by the format or example they were learned from. */
 const foreign: Map<unknown, Remove> = new Map()
 
 /**
@@ -27,8 +27,8 @@ export function learnRemoval(remove: Remove): void {
 }
 
 /**
- * Replaces everything in a string that looks like a token, with any prefix, with its hint: `acme_live_4kQ0…`. Tokens of other systems that an instance accepts
- * become an ellipsis if their format differs from other text.
+ * Replaces everything in a string that looks like a token, with any prefix, with its hint: `acme_live_4kQ0…`. Tokens from other systems that an instance
+ * accepts become an ellipsis if their format differs from other text.
  */
 export function redact(text: string): string {
   let rest = text.replace(TOKEN_TAIL, '$1$2…')

@@ -57,7 +57,10 @@ export async function redeem(context: Context, ticket: unknown, request: VerifyC
 /** The tickets that principals were admitted with. */
 const redeemed: WeakMap<Principal, StoredTicket> = new WeakMap()
 
-/** Makes a ticket valid again after a fault of the host refused its connection. Works once for each principal, and only if it was admitted with a ticket. */
+/**
+ * Makes a ticket valid again after its connection was refused because of a fault in the host. Works once for each principal, and only if the principal was
+ * admitted with a ticket.
+ */
 export function giveBackTicket(context: Context, principal: Principal): void {
   const taken = redeemed.get(principal)
   if (taken !== undefined && redeemed.delete(principal)) giveBack(context, taken)

@@ -15,7 +15,7 @@ import { type Holder, type Waiting, WaitingParties } from './waiting-parties.js'
 
 /** The maximum number of concurrent calls. More would only wait for a connection, where a flood by one caller would delay all other work of the store. */
 const AT_ONCE = 16
-/** The maximum number of concurrent changes. Stores make them one after the other. */
+/** The maximum number of concurrent changes. Stores make them one after another. */
 const CHANGES_AT_ONCE = 4
 /** Such changes may wait for locks for as long as the bulk revocation takes, and then find their token revoked. */
 const OVERTAKEN_AT_ONCE = 2

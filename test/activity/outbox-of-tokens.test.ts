@@ -21,7 +21,7 @@ function world(count: number) {
   return { calls, outbox: new Outbox(store as unknown as GuardedStore, options) }
 }
 
-it('a change of many tokens places the events of all of them, in several batches if necessary', async () => {
+it('a change to many tokens places the events of all of them, in several batches if necessary', async () => {
   const { calls, outbox } = world(150)
   await outbox.placeOf(['a', 'b'])
   expect(calls).toEqual([

@@ -34,7 +34,7 @@ async function world() {
   }
 }
 
-it('any number of concurrent flushes write the usage twice: the running pass, and one for all that came later', async () => {
+it('any number of concurrent flushes write the usage at most twice: in the running pass, and in one pass for all later flushes', async () => {
   const { tokens, token, hold, release, writes, held } = await world()
   const use = () => tokens.verify(token)
   await use()
@@ -68,7 +68,7 @@ it('a use that is not written yet is part of the report, with its time', async (
   expect(await tokens.system.usage(id)).toMatchObject({ total: 1, lastUsedAt: expect.any(Date), lastUsedIp: '203.0.113.9' })
 })
 
-it('reuse of a rotated token is recorded although usage cannot be written at the moment', async () => {
+it('reuse of a rotated token is recorded even if usage cannot currently be written', async () => {
   const { tokens, token, id, hold, release, held } = await world()
   const other = await mint(tokens, { tenantId: 'b' })
   await tokens.system.rotate(id)
@@ -81,7 +81,7 @@ it('reuse of a rotated token is recorded although usage cannot be written at the
   release()
 })
 
-it('a call during a pass shares the next one, even if the current pass fails', async () => {
+it('a call made during a pass shares the next pass, even if the current pass fails', async () => {
   const passes: string[] = []
   const ends: ((error?: Error) => void)[] = []
   const work = new Passes<string>(

@@ -57,7 +57,7 @@ async function send({ tokens }: World, list: readonly (readonly [token: string, 
 const forgeries = (count: number, ipOf: (n: number) => string | undefined, from = 0) =>
   Array.from({ length: count }, (_, n) => [forgery(from + n), ipOf(n)] as const)
 
-describe('lookups of many callers at a slow store', () => {
+describe('lookups by many callers in a slow store', () => {
   it.each([
     ['one address', 24_000, () => FLOODING],
     ['unknown addresses', 40_000, () => undefined],

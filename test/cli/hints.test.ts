@@ -172,7 +172,7 @@ it.each([
 })
 
 it.each(['1|SECRET', 'sk_SECRET', '--SECRET', '--nam=SECRET', 'help SECRET', 'create --SECRET'])(
-  'the error for an unknown command or option does not repeat what may be the token of another system: %s',
+  'the error for an unknown command or option does not repeat what may be the token from another system: %s',
   async (line) => {
     expect(await refusal(line.replace('SECRET', 'b1946ac92492d2347c6235b4d2611184'))).not.toContain('b1946ac9')
   },

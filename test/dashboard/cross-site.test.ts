@@ -33,7 +33,7 @@ window.done = Promise.all(tries).then(async (answers) => { await leave('plain');
 describe.skipIf(skip !== undefined)(`a page on another site ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it("a page of another origin can change and read nothing with an administrator's cookie", () =>
+  it("a page on another origin can change and read nothing with an administrator's cookie", () =>
     play({ at: '/openapi.json' }, async ({ world, page }) => {
       const { record } = await world.tokens.system.create({ name: 'kept', scopes: ['orders:read'] })
       const before = await world.tokens.system.get(record.id)

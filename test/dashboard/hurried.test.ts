@@ -19,7 +19,7 @@ describe.skipIf(skip !== undefined)(`a hurried user ${skip ?? ''}`, () => {
       expect((await world.tokens.system.list({})).items).toHaveLength(2)
     }))
 
-  it('after a session expired during a rotation and the user signs in, the same click shows the one successor', () =>
+  it('after a session expires during a rotation and the user signs in, the same click shows the one successor', () =>
     play({ before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: [] }) }, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Rotate')

@@ -27,7 +27,7 @@ const asksOnReload = (page: Page): Promise<boolean> => page.evaluate(() => !disp
 describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('the bulk Revoke dialog shows current usage, not the usage when the list loaded', () =>
+  it('the bulk Revoke dialog shows current usage, not the usage from when the list was loaded', () =>
     play(two, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).waitFor()
       const { record, token } = await world.tokens.system.create({ name: 'CI', scopes: ['orders:read'] })

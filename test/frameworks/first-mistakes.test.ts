@@ -41,7 +41,7 @@ const MIDDLEWARE = [
 ] as const
 
 it.each(MIDDLEWARE)(
-  'on %s, a factory passed as middleware without calling it fails with a hint to call it',
+  'on %s, a factory that is passed as middleware without being called fails with a hint to call it',
   async (_name, adapter, args) => {
     const uncalled = 'must be the result of latchkey(options), not a request: call '
     for (const [made, write] of [

@@ -237,7 +237,7 @@ describe.each(HOSTS)('on %s', (name, host) => {
     expect(await usage()).toMatchObject({ total: 0, buckets: [{ endpoint: 'GET /late', outcome: 'scope_insufficient' }] })
   })
 
-  it('a refusal leaves a trace although the request was counted long after its client had disconnected', async () => {
+  it('a refusal leaves a trace even if the request was counted long after its client had disconnected', async () => {
     const { tokens, usage, waiting, cut } = await opened()
     await cut(['/late'], () => waiting.length === 1)
     if (name !== 'Hono') {

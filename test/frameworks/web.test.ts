@@ -111,7 +111,7 @@ describe('on web requests', () => {
       return { ...made, store, written, heard }
     }
 
-    it('waitUntil receives the writes of a use and a refused attempt, and the response waits for neither', async () => {
+    it('waitUntil receives the writes for a use and a refused attempt, and the response waits for neither', async () => {
       const { tokens, tokenFor, written } = late()
       const token = await tokenFor()
       written.length = 0

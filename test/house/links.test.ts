@@ -25,7 +25,7 @@ const linksIn = (text: string): readonly string[] => {
   return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link).filter((link) => !/^(https?:|mailto:)/.test(link))
 }
 
-it.each([...pages, 'README.md', 'SECURITY.md', 'CONTRIBUTING.md'])('every link of %s leads to an existing file and heading', (page) => {
+it.each([...pages, 'README.md', 'SECURITY.md', 'CONTRIBUTING.md'])('every link in %s leads to an existing file and heading', (page) => {
   for (const link of linksIn(proseOf(page))) {
     const [path = '', anchor] = link.split('#')
     const target = path === '' ? page : join(dirname(page), path)
@@ -36,7 +36,7 @@ it.each([...pages, 'README.md', 'SECURITY.md', 'CONTRIBUTING.md'])('every link o
   }
 })
 
-it('links of packed pages lead to packed files, unless the page says which files are not in the package', () => {
+it('links on packed pages lead to packed files, unless the page says which files are not in the package', () => {
   // Through a shell, npm is found on Windows too.
   const output = execFileSync('npm pack --dry-run --json --ignore-scripts', {
     shell: true,

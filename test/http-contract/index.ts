@@ -29,7 +29,7 @@ export function httpContract({ describe, it }: ContractRunner, harness: HttpHarn
   const timeout = (harness.timeoutSeconds ?? 60) * 1000
   const strangers = (harness.except ?? []).filter((name) => !known.has(name))
   if (strangers.length > 0) throw new ContractError(`no such vectors: ${strangers.join(', ')}`)
-  describe(`${harness.name} keeps the HTTP contract`, () => {
+  describe(`${harness.name} fulfills the HTTP contract`, () => {
     for (const group of vectorGroups) {
       it(`${group.title} (${group.vectors.length} vectors)`, () => runGroup(harness, group), timeout)
     }

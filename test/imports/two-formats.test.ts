@@ -143,7 +143,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked record listed
   })
 })
 
-it('accepts nothing of a format that has ended, even alongside a format that does not recognize the token', async () => {
+it('accepts no token in a format that has ended, even alongside a format that does not recognize the token', async () => {
   let now = Date.now()
   const ending = { ...hashed, until: now + 1000 }
   const tokens = accepting([ending, plain], { clock: () => now })

@@ -11,7 +11,7 @@ import {
   sha512Tokens,
 } from 'latchkey/import'
 
-/** A token of another system, its row in that system's table, and a string of the same format that is not that token. */
+/** A token from another system, its row in that system's table, and a string of the same format that is not that token. */
 export type Vector = { readonly format: TokenFormat; readonly row: object; readonly token: string; readonly wrong: string }
 
 const TOKEN = 'sk_Ab3dE6gH9jK2mN5pQ8sT1vW4yZ7'

@@ -7,7 +7,7 @@ export const IMPORT_KEY = 'q9Zf2mT7xLw4Rb8uYc1Vn6Kd3Hs5Gj0P'
 /** A row of a hand-made token table. */
 export type Row = { readonly id: number; readonly hash: string; readonly name: string; readonly owner: string }
 
-/** A token of another system, `sk_` and 32 hexadecimal digits, with its row. */
+/** A token from another system, `sk_` and 32 hexadecimal digits, with its row. */
 export function oldToken(id: number, fields: Partial<Row> = {}): { readonly token: string; readonly row: Row } {
   const token = `sk_${randomBytes(16).toString('hex')}`
   return { token, row: { id, hash: sha256(token), name: `Key ${id}`, owner: 'ada', ...fields } }

@@ -113,7 +113,7 @@ describe('errors from another copy or realm in the library', () => {
     ])
   })
 
-  it('the management API answers a conflict from another copy as a conflict with its version', async () => {
+  it('the management API reports a conflict error from another copy as a conflict, with its version', async () => {
     const other = await secondCopy()
     const response = problemResponse(new other.ConflictError('conflict', 'changed in the meantime', { version: 3 }))
     expect([response.status, response.headers.get('etag')]).toEqual([412, expect.stringContaining('3')])

@@ -75,7 +75,7 @@ describe('mistakes that TypeScript would catch are reported with the correct for
     ['authenticate itself used as middleware', call(authenticate, { headers: {} }, {}, () => {}), 'call authenticate(tokens) first'],
     ['protect itself used as middleware', call(protect, { headers: {} }, {}, () => {}), 'call protect(tokens, scope) first'],
     ['management itself used as middleware', call(management, { headers: {} }, {}, () => {}), 'call management(tokens, { actor }) first'],
-  ])('a framework that calls this function with a request gets an error of the host: %s', (_slip, act, says) =>
+  ])('a framework that calls this function with a request gets a misconfiguration error: %s', (_slip, act, says) =>
     expect(act).toThrow(expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining(says) })),
   )
 

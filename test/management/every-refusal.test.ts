@@ -55,7 +55,7 @@ const elsewhere: { readonly [Name in Code]?: string } = {
   store_unavailable: 'a fault, reported to onError',
   store_moving: 'a fault, reported to onError, and there is nowhere to write it',
   closed: 'a fault, reported to onError',
-  misconfigured: 'a fault of the host, reported by a diagnostic',
+  misconfigured: 'a fault in the host, reported by a diagnostic',
   method_not_allowed: 'a request that asks for nothing',
   not_acceptable: 'a request that asks for nothing',
   conflict: 'lost a race, or the version is stale',
@@ -88,7 +88,7 @@ describe('every code of the vocabulary', () => {
 
 describe('one token too many', () => {
   it.each(['perOwner', 'perTenant'] as const)(
-    'a create beyond the limit is recorded in the tenant, whichever actor attempted it: %s',
+    'a creation beyond the limit is recorded in the tenant, whichever actor attempted it: %s',
     async (cap) => {
       const h = harness({ maxTokens: { [cap]: 1 } })
       await h.create(user, AS_USED)

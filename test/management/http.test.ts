@@ -75,7 +75,7 @@ describe('methods and paths', () => {
     expect((await call('HEAD', `/${id}/rotate`, { actor: admin })).status).toBe(405)
   })
 
-  it('paths without a route answer 404', async () => {
+  it('requests to paths without a route get 404', async () => {
     const { call, create, tokens } = harness()
     const { id } = await create(admin)
     const paths = [

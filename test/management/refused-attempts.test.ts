@@ -24,8 +24,8 @@ const told = async (tokens: Latchkey<Scope>, actor?: Actor): Promise<readonly st
     ({ actorId, code, details, tenantId }) => `${actorId} ${details?.attempt} ${code} ${tenantId ?? '-'}`,
   )
 
-describe('a refused management call leaves an event', () => {
-  it("calls that exceed the actor's permissions leave an event", async () => {
+describe('a refused management call records an event', () => {
+  it("calls that exceed the actor's permissions record an event", async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't1', scopes: ['stock:write'] })
     const eve = tokens.as(EVE)
@@ -57,14 +57,14 @@ describe('a refused management call leaves an event', () => {
     expect(events.find(({ actorId }) => actorId === 'eve')).toMatchObject({ ip: '203.0.113.9' })
   })
 
-  it('a refused rotation of a more powerful token leaves an event', async () => {
+  it('a refused rotation of a more powerful token records an event', async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't1', scopes: ['stock:write'] })
     expect(await refusal(tokens.as(ANN).rotate(record.id))).toBe('grant_denied scopes')
     expect(await refusedOf(tokens)).toMatchObject([{ tokenId: record.id, tenantId: 't1', details: { attempt: 'rotate', field: 'scopes' } }])
   })
 
-  it("every verb on a token out of the actor's reach leaves an event, whether or not the token exists", async () => {
+  it("every verb on a token outside the actor's reach records an event, whether or not the token exists", async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't2' })
     const verbs = ['get', 'update', 'activate', 'deactivate', 'rotate', 'revoke', 'usage'] as const
@@ -87,7 +87,7 @@ describe('a refused management call leaves an event', () => {
     expect((await tokens.as(ROOT).events({ tokenId: record.id, action: 'management.refused' })).items).toEqual([])
   })
 
-  it('a filter that names an unreachable tenant leaves an event although its result is empty', async () => {
+  it('a filter that names an unreachable tenant records an event although its result is empty', async () => {
     const tokens = instance()
     const ann = tokens.as(ANN)
     expect(await ann.revokeAll({ tenantId: 't2' })).toEqual({ count: 0 })
@@ -108,7 +108,7 @@ describe('a refused management call leaves an event', () => {
     expect(await told(tokens, TOM)).toEqual([])
   })
 
-  it('a refused consumer and a refused export leave an event', async () => {
+  it('a refused consumer and a refused export each record an event', async () => {
     const tokens = instance()
     const ann = tokens.as(ANN)
     expect(() => ann.consume('siem', () => undefined)).toThrow(expect.objectContaining({ code: 'grant_denied' }))
@@ -125,7 +125,7 @@ describe('a refused management call leaves an event', () => {
     ['tokenId', (id) => (handle) => handle.events({ tokenId: id })],
     ['tokenId and an action', (id) => (handle) => handle.events({ tokenId: id, action: 'token.revoked' })],
   ] as [string, (id: string, own: string) => (handle: ReturnType<Latchkey['as']>) => Promise<{ items: readonly unknown[] }>][])(
-    "a list by %s that names a token out of the actor's reach leaves an event",
+    "a list by %s that names a token outside the actor's reach records an event",
     async (_, by) => {
       const tokens = instance()
       const { record } = await mint(tokens, { tenantId: 't2' })
@@ -161,7 +161,7 @@ describe('a refused management call leaves an event', () => {
     expect(await told(tokens)).toHaveLength(2)
   })
 
-  it('invalid input, conflicts, missing tokens and outages leave no refusal event', async () => {
+  it('invalid input, conflicts, missing tokens and outages record no refusal event', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store })
     const { record } = await mint(tokens)
@@ -175,7 +175,7 @@ describe('a refused management call leaves an event', () => {
     expect(await told(tokens)).toEqual([])
   })
 
-  it('an input whose tenantId can be read only once still leaves the right event', async () => {
+  it('an input whose tenantId can be read only once still records the right event', async () => {
     const tokens = instance()
     let reads = 0
     const input = {
@@ -193,7 +193,7 @@ describe('a refused management call leaves an event', () => {
 })
 
 describe('refused management attempts are bounded', () => {
-  it('500 refusals of one actor create at most ten events, with an exact count', async () => {
+  it('500 refusals for one actor create at most ten events, with an exact count', async () => {
     const store = memoryStore()
     const tokens = instance({ store, usage: { flushEvery: 0.01 } })
     const ann = tokens.as(ANN)
@@ -218,7 +218,7 @@ describe('refused management attempts are bounded', () => {
   })
 })
 
-describe('a refused management request leaves an event', () => {
+describe('a refused management request records an event', () => {
   type Sent = { readonly method?: string; readonly path?: string; readonly headers?: Record<string, string>; readonly body?: unknown }
 
   function api(tokens: Latchkey<Scope>) {
@@ -249,7 +249,7 @@ describe('a refused management request leaves an event', () => {
     expect(await told(tokens, ANN)).toEqual([])
   })
 
-  it('a request that carries a token or was authenticated by one leaves an event', async () => {
+  it('a request that carries a token or was authenticated by one records an event', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens, { tenantId: 't1' })
     const send = api(tokens)
@@ -263,7 +263,7 @@ describe('a refused management request leaves an event', () => {
     expect(JSON.stringify(await refusedOf(tokens))).not.toContain(token.slice(-12))
   })
 
-  it('a request authenticated by a foreign verifier leaves an event, whatever ID the verifier returned', async () => {
+  it('a request authenticated by a foreign verifier records an event, whatever ID the verifier returned', async () => {
     const store = memoryStore()
     const tokens = instance({ store })
     const { record } = await mint(tokens, { tenantId: 't1' })
@@ -293,7 +293,7 @@ describe('a refused management request leaves an event', () => {
     expect((await tokens.system.events({ tokenId: record.id, action: 'management.refused' })).items).toEqual([])
   })
 
-  it('a cross-site request leaves an event for the person whose browser sent it', async () => {
+  it('a cross-site request records an event for the person whose browser sent it', async () => {
     const tokens = instance()
     const send = api(tokens)
     const headers = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }
@@ -304,7 +304,7 @@ describe('a refused management request leaves an event', () => {
     expect([...(await told(tokens))].sort()).toEqual(['ann POST / cross_site t1', 'anonymous another path cross_site -'])
   })
 
-  it('a request refused by a verb leaves one event, recorded by the verb', async () => {
+  it('a request refused by a verb results in one event, recorded by the verb', async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't2' })
     const send = api(tokens)
@@ -314,7 +314,7 @@ describe('a refused management request leaves an event', () => {
     expect((await refusedOf(tokens)).find(({ code }) => code === 'not_found')).toMatchObject({ count: 2, ip: '203.0.113.9' })
   })
 
-  it('a token that tries to rotate itself without the scope leaves an event', async () => {
+  it('a token that tries to rotate itself without the scope records an event', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens, { tenantId: 't1', ownerId: 'u1' })
     const send = api(tokens)
@@ -333,7 +333,7 @@ describe('a refused management request leaves an event', () => {
   })
 })
 
-it("an OAuth client that revokes another tenant's token leaves an event", async () => {
+it("an OAuth client that revokes another tenant's token causes an event", async () => {
   const tokens = instance()
   const { token } = await mint(tokens, { tenantId: 't2' })
   const revoke = revocation(tokens, { client: () => ({ id: 'crm', tenants: ['t1'] }) })

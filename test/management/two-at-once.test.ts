@@ -60,7 +60,7 @@ describe('a repeated request', () => {
   const body = { name: 'n', tenantId: 'acme', scopes: ['inventory:read'], expiresIn: 600, rotateEvery: 3600 }
   const headers = { 'idempotency-key': 'key-1' }
 
-  it('a repeated create makes only one token and returns its record but never its text again', async () => {
+  it('a repeated creation makes only one token, and returns its record but never its text again', async () => {
     const { call, tokens } = harness()
     const answers = await Promise.all(Array.from({ length: 8 }, () => call('POST', '/', { actor: admin, headers, body })))
     const made = answers.filter((answer) => answer.status === 201)

@@ -109,7 +109,7 @@ for (const server of servers) {
       expect(await store().commit({ inserts: [twice], events: [event()] })).toEqual({ ok: true })
     })
 
-    it('removing a token waits outside of the feed for a transaction that writes its usage', async () => {
+    it('removing a token waits for a transaction that writes the usage of the token, without blocking the feed', async () => {
       const [old, other] = [await add(), await add()]
       await host().query(`insert into latchkey_last_uses (token_id, last_used_at) values ('${old.id}', 1)`)
       const { done } = watched(store().commit({ removals: [old.id], events: [event({ action: 'token.pruned' })] }))
@@ -226,7 +226,7 @@ describe.skipIf(onMysql.skip)(`rows that host transactions lock on MySQL ${onMys
 })
 
 describe.skipIf(onPostgres.skip)(`host transactions on Postgres ${onPostgres.skip ?? ''}`, () => {
-  it('creations with an idempotency key need no connection beside that of their transaction', async () => {
+  it('creations with an idempotency key need no connection besides that of their transaction', async () => {
     const place = await onPostgres.place()
     const pool = new Pool({ connectionString: place.url, options: `-c search_path=${place.schema}`, max: 3 })
     const tokens = latchkey({ prefix: 'acme', scopes: { 'stock:read': '' }, store: postgresStore({ pool }), logger: false })

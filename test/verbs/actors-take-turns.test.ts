@@ -90,7 +90,7 @@ it('the application can make any number of changes at the same time', async () =
   expect(new Set(revoked.map(({ status }) => status))).toEqual(new Set(['revoked']))
 })
 
-it('revocations do not wait for lists, however slow these are', async () => {
+it('revocations do not wait for lists, however slow the lists are', async () => {
   const held: (() => void)[] = []
   const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
     if (method === 'list') await new Promise<void>((resolve) => held.push(resolve))

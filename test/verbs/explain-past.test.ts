@@ -180,7 +180,7 @@ describe('explain for the past', () => {
     expect(await stepsOf(tokens, counted.record.id, time.now)).toMatchObject({ expired: { unknown: 'events_incomplete' } })
   })
 
-  it('explain() reads a long past of large changes only up to a limit, in small steps, and reports the rest as unknown', {
+  it('explain() reads a long history of large changes only up to a limit, in small steps, and reports the rest as unknown', {
     timeout: 60_000,
   }, async () => {
     const inner = memoryStore()

@@ -74,7 +74,7 @@ describe('create with an idempotency key', () => {
     expect((await tokens.system.list()).items).toHaveLength(2)
   })
 
-  it('replays a create after some time, even if its expiry is written in a different form', async () => {
+  it('replays a creation after some time, even if its expiry is written in a different form', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now, expiry: { default: 1000 } })
     const at = now + 60_000
@@ -95,7 +95,7 @@ describe('create with an idempotency key', () => {
     expect(await tokens.system.create(INPUT)).toMatchObject({ record: { status: 'revoked' }, replayed: true })
   })
 
-  it('replays a create after its expiresAt has passed', async () => {
+  it('replays a creation after its expiresAt has passed', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const input = { ...INPUT, expiresAt: now + 60_000 }
@@ -126,7 +126,7 @@ describe('create with an idempotency key', () => {
     }
   })
 
-  it('replays a create for an actor that may no longer grant it, but only to an actor that can see the token', async () => {
+  it('replays a creation for an actor that may no longer grant it, but only to an actor that can see the token', async () => {
     let allowed = true
     const tokens = instance({ mayOwn: () => allowed })
     const input = { ...INPUT, tenantId: 't1', ownerId: 'bob' }

@@ -233,7 +233,7 @@ describe('maxTokens', () => {
     expect(await refusal(tokens.system.rotate(id))).toBe('done')
   })
 
-  it('replays a retried create with the same key even when maxTokens is reached', async () => {
+  it('replays a retried creation with the same key even when maxTokens is reached', async () => {
     const tokens = instance({ maxTokens: { perOwner: 1 } })
     const input = { name: 'ERP', scopes: ['stock:read'], ...BOB, idempotencyKey: 'k' } as const
     const first = await tokens.system.create(input)

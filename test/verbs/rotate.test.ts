@@ -113,7 +113,7 @@ describe('rotate', () => {
     expect(await refusal(tokens.system.rotate('A'.repeat(16)))).toMatch(/^not_found/)
   })
 
-  it('leaves no token alive that existed when a racing revokeAll was acknowledged', async () => {
+  it('leaves no token valid that existed when a concurrent revokeAll was acknowledged', async () => {
     for (let round = 0; round < 20; round += 1) {
       const tokens = instance({ store: unhurried() })
       const { token, record } = await mint(tokens, { tenantId: 't1' })

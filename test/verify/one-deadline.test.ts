@@ -91,7 +91,7 @@ describe('one decision has one deadline', () => {
     expect(await ending(() => tokens.verify('k-1-one'))).toEqual(UNDECIDED)
   })
 
-  it("verifying a token of another issuer, including the key fetch, uses the instance's deadline", async () => {
+  it("verifying a token from another issuer, including the key fetch, uses the instance's deadline", async () => {
     const { tokens } = await setUp({})
     const hangs = foreignTokens({
       issuer: 'https://idp.example',

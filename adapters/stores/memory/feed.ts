@@ -22,7 +22,7 @@ export type Feed = {
 let feeds = 0
 
 export function createFeed(history: number): Feed {
-  // Cursors include the feed's own name, so that a cursor of another store is not mistaken for a position in this feed.
+  // Cursors include the feed's own name, so that a cursor from another store is not mistaken for a position in this feed.
   feeds += 1
   const name = `m${feeds}`
   const entries: FeedEntry[] = []

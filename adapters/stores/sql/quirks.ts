@@ -14,7 +14,7 @@ export type Fault =
   | 'duplicate'
   /** A conflict with another transaction: the same work succeeds when it is retried. */
   | 'contention'
-  /** A lock was not free in time. Soon reported, this is a conflict; otherwise, a transaction stays open. */
+  /** A lock was not free in time. If reported quickly, this is a conflict; otherwise, a transaction has stayed open. */
   | 'waited'
   /** The connection was lost or never made. */
   | 'connection'

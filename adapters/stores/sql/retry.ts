@@ -24,14 +24,14 @@ type FaultOf = (error: unknown) => Fault
 /** How work is retried. */
 type Manner = {
   readonly most: number
-  /** For how long work is repeated after it has waited for a lock in vain. */
+  /** How long work is repeated after waiting in vain for a lock. */
   readonly waitsMs: number
   rest(attempt: number): unknown
 }
 
 const PROMPT: Manner = { most: MOST_READS, waitsMs: 0, rest: () => undefined }
 const PATIENT: Manner = { most: MOST_ATTEMPTS, waitsMs: 0, rest: pause }
-/** Its callers wait this long, and only other work of this kind stands behind it. */
+/** Its callers wait this long, and only other work of this kind waits behind it. */
 const LONG: Manner = { ...PATIENT, waitsMs: 60_000 }
 
 const saidSoon = (began: number): boolean => performance.now() - began < SAYS_SO_WITHIN_MS

@@ -64,7 +64,7 @@ const differencesOf = (written: readonly StoredToken[], rows: readonly TokenRow[
   return changed.size === 0 ? [] : [`${[...changed].join(', ')} of a token is read back differently from how it was written`]
 }
 
-/** The store cannot be written at the moment, so no value can be altered, and a real write will report the fault itself. */
+/** The store cannot currently be written to, so no value can be altered, and a real write will report the fault itself. */
 const CANNOT_WRITE: ReadonlySet<Fault> = new Set(['full', 'locked', 'contention', 'waited'])
 
 /**

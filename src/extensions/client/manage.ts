@@ -43,7 +43,7 @@ export async function readSelf(settings: Settings, token: string): Promise<Self>
   const { body, date } = await call(settings, token, 'GET', '/self')
   const record = readRecord(body.record)
   if (record.id !== idOf(token)) throw unusable('it describes a different token')
-  // The Date header omits fractions of a second. Browsers hide it from pages of other origins.
+  // The Date header omits fractions of a second. Browsers hide it from pages on other origins.
   const now = date === undefined ? Date.now() : date + 999
   return { record, now, mayRotate: Array.isArray(body.effectiveScopes) && body.effectiveScopes.includes('tokens:rotate-self') }
 }

@@ -6,18 +6,18 @@ import { sleep, within } from './wait.js'
 /** Rotates the token if that is due or `forced`, and resolves when the successor is saved. `doubtful` is called for each failure to save it. */
 export type Renew = (forced: boolean, doubtful: (error: unknown) => void) => Promise<void>
 
-/** Starts rotations one after the other, and retries them. */
+/** Starts rotations one after another, and retries them. */
 export type Renewals = {
   /** When to check next whether a rotation is due, on the monotonic clock. */
   lookAt: number
   /** Starts a check if it is due. Waits for the check only from `lateAt` on. */
   look(lateAt: number): Promise<void>
-  /** Rotates once the state is known. Joins a rotation in progress, but not a check whether a rotation is due. `ready` returns whether one is in progress. */
+  /** Rotates once the state is known. Joins a rotation in progress, but not a check of whether one is due. `ready` returns whether one is in progress. */
   force(ready: () => Promise<boolean>): Promise<void>
   settled(): Promise<void>
 }
 
-/** A rotation in progress, or a check whether a rotation is due. It may continue after its outcome is known, while a successor cannot be saved. */
+/** A rotation in progress, or a check of whether a rotation is due. It may continue after its outcome is known, while a successor cannot be saved. */
 type Renewal = { readonly outcome: Promise<void>; readonly isForced: boolean }
 
 /** Settings may change in the meantime, so a date far in the future is checked again. */
@@ -104,7 +104,7 @@ export function createRenewals({ report, deadlineMs }: Settings, renew: Renew, i
     },
     async settled() {
       let last: Renewal | undefined
-      // A check whether a rotation is due, or a rotation, may be followed by another rotation.
+      // A check of whether a rotation is due, or a rotation, may be followed by another rotation.
       while (forced.size > 0 || (renewal !== undefined && renewal !== last)) {
         last = renewal
         await Promise.allSettled([...forced, renewal?.outcome])

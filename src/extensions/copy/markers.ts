@@ -139,7 +139,7 @@ export async function cancel(pair: Pair, forget: () => Promise<void>): Promise<v
 
 /** Returns the error for a run that another run has replaced. */
 export function superseded(): ConflictError {
-  return conflict('another copy of these stores has started in the meantime and replaces this copy')
+  return conflict('another copy run for these stores has started in the meantime and replaces this run')
 }
 
 function isOut(state: MoveState): boolean {

@@ -10,7 +10,7 @@ const FETCHES = { burst: 4, perSecond: 0.1 }
 const MISS_MS = 10_000
 const MAX_MISSES = 1000
 
-/** When a key ID was presented: `Refetch.now`. */
+/** The moment at which a key ID was presented, as returned by `Refetch.now`. */
 export type Moment = number
 
 /**

@@ -150,7 +150,7 @@ export const me: z.ZodType = z
       .meta({ description: 'How a token is sent: the header field, and its scheme if it has one.' }),
     importedShapes: z
       .array(z.string())
-      .meta({ description: 'Regular expressions for the tokens of other systems that are accepted here.' })
+      .meta({ description: 'Regular expressions for the tokens from other systems that are accepted here.' })
       .optional(),
   })
   .meta({ id: 'Me' })

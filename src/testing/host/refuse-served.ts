@@ -27,7 +27,7 @@ function isServed(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return false
   if (value instanceof Http2ServerRequest) return true
   if (value instanceof IncomingMessage) return Reflect.get(value, 'socket') != null
-  // The tag is also set on requests of other realms, and on servers' subclasses of the platform's class.
+  // The tag is also set on requests from other realms, and on servers' subclasses of the platform's class.
   if (Object.prototype.toString.call(value) === '[object Request]') return true
   return depth > 0 && INNER.some((name) => isServed(Reflect.get(value, name), depth - 1))
 }

@@ -58,7 +58,7 @@ function idsIn(given: Change): readonly string[] {
   return [...inserts.map(({ id }) => id), ...updates.map(({ record }) => record.id), ...removals]
 }
 
-/** Makes changes to the same token one after the other. */
+/** Makes changes to the same token one after another. */
 async function commitAlone(context: Context, change: Change): Promise<Committed> {
   const id = change.updates?.[0]?.record.id
   const tenantId = change.events[0]?.tenantId

@@ -104,7 +104,7 @@ it('settled() rejects if the response to a rotation was lost, and a proxy refuse
   )
 })
 
-it('settled() looks only a few times at a storage that does not answer', async () => {
+it('settled() reads a storage that does not answer only a few times', async () => {
   const state = { hangs: false, loads: 0 }
   world.intercept(async (request, next) => {
     const response = await next()

@@ -327,7 +327,7 @@ describe('two concurrent copies', () => {
     await started
     await copy(before, after, { step: 'fence' })
     goOn?.()
-    await expect(first).rejects.toThrow('another copy of these stores has started in the meantime')
+    await expect(first).rejects.toThrow('another copy run for these stores has started in the meantime')
     expect(await refusal(mint(before))).toBe('store_moving')
     await copy(before, after, { step: 'open' })
     expect(await refusal(mint(after))).toBe('done')

@@ -263,7 +263,7 @@ describe('webhooks', () => {
     expect(told('deadLetter').filter((line) => line.includes('no longer listed'))).toHaveLength(3)
   })
 
-  it('a list of dead letters contains about 2 MiB of events at most, and a letter listed without its event can be resent', async () => {
+  it('a list of dead letters contains at most about 2 MiB of events, and a letter listed without its event can be resent', async () => {
     const { tokens } = hearing()
     const warehouse = Array.from({ length: 1000 }, (_, at) => `${at}`.padEnd(40, 'w'))
     for (let turn = 0; turn < 60; turn += 1) await mint(tokens, { resources: { warehouse } })

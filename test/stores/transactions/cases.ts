@@ -279,7 +279,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     expect(told.toSorted()).toEqual(events.map(({ id }) => id).toSorted())
   })
 
-  it('reports the events to which a bulk revocation gives positions before its own, whatever causes the revocation', {
+  it('reports the events that a bulk revocation places before its own event, whatever causes the revocation', {
     timeout: 120_000,
   }, async () => {
     const told: string[] = []
@@ -308,7 +308,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     }
   })
 
-  it('a consumer on another node gives positions to the events of a node that died after the commit', { timeout: 120_000 }, async () => {
+  it('a consumer on another node assigns positions to the events of a node that died after the commit', { timeout: 120_000 }, async () => {
     const died = await node({ usage: false })
     const alive = await node()
     await within(async (transaction) => {

@@ -33,7 +33,7 @@ const refuse = (moves: Moves, prefix: string | undefined): void => {
   for (const [of, move] of Object.entries(moves)) if (prefix === undefined || of === prefix) refuseWhileMoving(move)
 }
 
-/** Like `refuse`, under the feed row lock. Saving a move also takes this lock, so the move was saved before or waits for this change. */
+/** Like `refuse`, under the feed row lock. Saving a move also takes this lock, so the move was either saved before this change or waits for it. */
 export function* refuseFenced(sql: Sql, prefix: string | undefined): Steps<void> {
   const { rows } = yield* ask(only(sql))
   refuse(parse(rows[0]?.detail), prefix)

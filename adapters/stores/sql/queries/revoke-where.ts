@@ -152,7 +152,7 @@ const exists = (event: StoredEvent): ConflictError =>
 /** How many times the two steps are tried. Under serializable isolation, any concurrent change would make the two steps fail. */
 const ATTEMPTS_IN_STEPS = 3
 
-/** Runs the large revocations of each store one after the other. They would wait for one another anyway, each holding a connection. */
+/** Runs the large revocations of each store one after another. They would wait for one another anyway, each holding a connection. */
 const inLine = oneAtATime<Sql>()
 
 const revokeMany = async (sql: Sql, begin: (inSteps?: () => void) => Steps<BulkResult>): Promise<BulkResult> => {

@@ -37,7 +37,7 @@ const FORMULA = /^[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r|%\uff1d\uff0b\uff0d\u
 const BETWEEN = /([;"\s\u200b-\u200f\u2060\ufeff]+)([=+\-@|%\uff1d\uff0b\uff0d\uff20])?/g
 const BEGINS_CELL = /[;\t\r\n\v\f\u0085\u2028\u2029]/
 
-/** Events as CSV (RFC 4180), with current names beside the IDs. Text that looks like a formula gets an apostrophe in front, so that it remains text. */
+/** Events as CSV (RFC 4180), with current names beside the IDs. Text that looks like a formula gets a leading apostrophe, so that it remains text. */
 export function csvOf(events: readonly AuditEvent[], names: EventNames): string {
   const rows = events.map((event) => COLUMNS.map(([, cell]) => cellOf(typeof cell === 'string' ? event[cell] : cell(event, names))))
   return [COLUMNS.map(([name]) => cellOf(name)), ...rows].map((cells) => `${cells.join(',')}\r\n`).join('')

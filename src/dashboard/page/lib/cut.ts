@@ -14,7 +14,7 @@ const SECRET_LENGTH = 49
 /** A signed token (RFC 7519 §3): its first part is a JSON object in base64url. */
 const SIGNED = /\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g
 
-/** Tokens of other systems that this server accepts, once known. */
+/** Tokens from other systems that this server accepts, once known. */
 let foreign: RegExp | undefined
 
 /** Sets the shapes of other systems' tokens. */

@@ -34,7 +34,7 @@ export type Me = {
   readonly grantable: readonly string[]
   /** The header field in which a token is sent, and its scheme, if any. */
   readonly sentIn: { readonly header: string; readonly scheme?: 'Bearer' | 'Basic' }
-  /** Regular expressions of the tokens of other systems. */
+  /** Regular expressions of the tokens from other systems. */
   readonly importedShapes?: readonly string[]
 }
 

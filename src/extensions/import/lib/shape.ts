@@ -71,7 +71,7 @@ export function shapeOf({ expression, distinct }: Shape): Pick<TokenFormat, 'sha
 
 /** Text with at least this many characters is treated as a truncated token. */
 const ENOUGH = 64
-/** For a format without a length, this many characters after the prefix are not part of a word. */
+/** For a format without a length: text with this many characters after the prefix is not an ordinary word. */
 const FEW = 12
 /** A prefix that does not start an ordinary word: `sk_`, but not `key`. */
 const TELLING = /^(?=.*[^A-Za-z]).{3,}/
