@@ -5,7 +5,7 @@ export const readConsumers: string = `
 return call('HVALS', P .. 'consumers:' .. ARGV[1])
 `
 
-/** ARGV: prefix as JSON, name, version, state as JSON. Returns 1 if the state is stored, even by an earlier attempt of the client. */
+/** ARGV: prefix as JSON, name, version, state as JSON. Returns 1 if the state is stored, even by an earlier attempt by the client. */
 export const saveConsumer: string = `
 local key = P .. 'consumers:' .. ARGV[1]
 local stored = call('HGET', key, ARGV[2])

@@ -6,7 +6,7 @@ import { alreadyText, type Who, whyRefused } from './already.js'
 /**
  * Revokes a token. It reads the token first, because the server accepts a second revocation, which changes nothing.
  *
- * @param retry whether an earlier attempt of the user may have succeeded without a response
+ * @param retry whether an earlier attempt by the user may have succeeded without a response
  * @throws Problem, including if someone else ended the token first
  */
 export async function endToken(token: Token, reason: string, who: Who, retry = false): Promise<void> {
