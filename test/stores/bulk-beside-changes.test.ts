@@ -92,6 +92,45 @@ const bulkTests = (server: Server): void => {
       expect(await read(each)).toMatchObject({ version: 2, revokedAt: stamp.revokedAt, bulkId: stamp.bulkId })
   })
 
+  it('a large bulk revocation that holds the feed reads only tokens that changed since it began', async () => {
+    await addMany('large')
+    const statements: string[] = []
+    const watched = server.openWatched(place, statements)
+    try {
+      expect(
+        await watched.store.revokeWhere({ prefix: 'acme', tenantIds: ['large'] }, stamp, event({ action: 'tokens.revoked' })),
+      ).toMatchObject({
+        count: MANY,
+      })
+    } finally {
+      await watched.store.close?.()
+      await watched.close()
+    }
+    const locked = statements.findIndex((text) => /^update .?latchkey_feed/.test(text.replaceAll(/"\w+"\./g, '')))
+    expect(locked).toBeGreaterThan(0)
+    const reads = (texts: readonly string[]) => texts.filter((text) => /from [^ ]*latchkey_tokens/.test(text))
+    expect(reads(statements.slice(0, locked)).length).toBeGreaterThan(0)
+    expect(reads(statements.slice(locked)).filter((text) => !/.id. in \(/.test(text))).toEqual([])
+  })
+
+  it('a large bulk revocation that holds the feed looks at all tokens again if the feed was cut in the meantime', async () => {
+    const { bulk } = await begun(await addMany('large'))
+    const later = await add('large')
+    expect(await store.commit({ cutsFeed: true, events: [] })).toEqual({ ok: true })
+    await holder.query('commit')
+    expect(await bulk).toMatchObject({ count: MANY + 1 })
+    expect(await read(later)).toMatchObject({ bulkId: stamp.bulkId })
+  })
+
+  it('a large bulk revocation revokes many tokens that were added while it ran before it holds the feed', async () => {
+    const { bulk } = await begun(await addMany('large'))
+    const later = await addMany('large')
+    await add('small')
+    await holder.query('commit')
+    expect(await bulk).toMatchObject({ count: 2 * MANY })
+    expect(await read(later[700] as StoredToken)).toMatchObject({ bulkId: stamp.bulkId })
+  })
+
   it('a large bulk revocation neither undoes nor counts a revocation that finished first', async () => {
     const { bulk, last } = await begun(await addMany('large'))
     await holder.query(`update latchkey_tokens set revoked_at = 1, revoked_by = 'owner', version = 2 where id = '${last.id}'`)

@@ -1,7 +1,8 @@
 import { mysqlStore } from 'latchkey/stores/mysql'
 import { postgresStore } from 'latchkey/stores/postgres'
+import { createPool } from 'mysql2'
 import { createConnection } from 'mysql2/promise'
-import { Client } from 'pg'
+import { Client, Pool } from 'pg'
 import type { TokenStore } from '../../../src/store/port.js'
 import { service } from '../../support/services.js'
 import { type OwnPlace, ownDatabase, ownSchema } from './databases.js'
@@ -15,6 +16,8 @@ export type Server = {
   readonly skip: string | undefined
   place(): Promise<OwnPlace>
   open(place: OwnPlace): TokenStore
+  /** Opens a store on a pool of the host, which records the text of each statement. */
+  openWatched(place: OwnPlace, statements: string[]): { readonly store: TokenStore; close(): Promise<void> }
   connect(place: OwnPlace): Promise<Connection>
   /** Counts the transactions that wait for a lock of another transaction. MariaDB repeats its last answer if it is asked more than ten times a second. */
   readonly waiting: (place: OwnPlace) => string
@@ -22,12 +25,30 @@ export type Server = {
 
 const [postgres, mysql] = await Promise.all([service('postgres'), service('mysql')])
 
+/** Records the text of each statement that this connection runs. */
+const watch = (connection: { query: unknown; execute?: unknown }, statements: string[]): void => {
+  for (const name of ['query', 'execute'] as const) {
+    const run = connection[name]
+    if (typeof run !== 'function') continue
+    connection[name] = (...args: readonly unknown[]) => {
+      const [first] = args
+      statements.push(typeof first === 'string' ? first : String(Reflect.get(Object(first), 'sql') ?? Reflect.get(Object(first), 'text')))
+      return run.apply(connection, args)
+    }
+  }
+}
+
 /** Postgres, as a server with many writers. */
 export const onPostgres: Server = {
   name: 'Postgres',
   skip: postgres.skip,
   place: () => ownSchema(postgres.url ?? ''),
   open: ({ url, schema }) => postgresStore({ url, schema }),
+  openWatched({ url, schema }, statements) {
+    const pool = new Pool({ connectionString: url })
+    pool.on('connect', (client) => watch(client, statements))
+    return { store: postgresStore({ pool, schema }), close: () => pool.end() }
+  },
   async connect({ url, schema }) {
     const client = new Client({ connectionString: url, options: `-c search_path=${schema}` })
     await client.connect()
@@ -45,6 +66,11 @@ export const onMysql: Server = {
   skip: mysql.skip,
   place: () => ownDatabase(mysql.url ?? ''),
   open: ({ url }) => mysqlStore({ url }),
+  openWatched({ url }, statements) {
+    const pool = createPool({ uri: url })
+    pool.on('connection', (connection) => watch(connection, statements))
+    return { store: mysqlStore({ pool }), close: () => pool.promise().end() }
+  },
   connect: ({ url }) => createConnection({ uri: url }),
   waiting: ({ schema }) =>
     `select count(*) as n from information_schema.innodb_trx join information_schema.processlist on id = trx_mysql_thread_id

@@ -22,7 +22,9 @@ import { writeFeed } from './write-feed.js'
 /** Up to this many tokens are revoked in one step, while no other transaction changes any token. */
 const FEW = 200
 /** How many token IDs are read at a time if tokens are revoked by ID. Each read skips over the tokens that are already revoked. */
-const MOST_READ = 50_000
+const MOST_READ = 200_000
+/** How many times the tokens that changed in the meantime are revoked before the feed is locked. The tokens that change during the last time are left. */
+const MOST_ROUNDS = 5
 /** How long a revocation waits for tokens that another revocation has locked. */
 const PATIENCE_MS = 60_000
 
@@ -36,10 +38,9 @@ const matchedBy = (filter: TokenFilter) => (eb: ExpressionBuilder<Tables, 'token
     eb.not(eb.exists(eb.selectFrom('outbox').select('outbox.id').whereRef('outbox.token_id', '=', 'tokens.id').where(isUnplaced))),
   ])
 
-// The state is part of more indexes than the instant of a revocation.
+// Only the state, because indexes contain it, but not the instant of a revocation. If the server had to read the rows, this would take much longer.
 const liveAndMatching = (eb: ExpressionBuilder<Tables, 'tokens'>, filter: TokenFilter) => [
   ...filterConditions(eb, filter),
-  eb('tokens.revoked_at', 'is', null),
   eb('tokens.state', 'in', ['live', 'inactive']),
 ]
 
@@ -70,28 +71,73 @@ type Work = { readonly filter: TokenFilter; readonly stamp: RevocationStamp; rea
 
 const TENANT_AND_COUNT = ['tenant_id', raw<Wide>`count(*)`.as('found')] as const
 
-/** Revokes the matching tokens while other transactions may change tokens, and waits for those that they have locked. */
-function* revokeWaiting(sql: Sql, { filter, stamp, counts }: Work): Steps<void> {
+/** Reads the last position of the feed without a lock. A read that starts later sees every change up to that position. */
+function* headOf({ builder }: Sql): Steps<number> {
+  const { rows } = yield* ask(builder.selectFrom('feed').select('head').where('id', '=', 1))
+  return wide(rows[0]?.head ?? 0)
+}
+
+/** Reads the matching tokens that were added or changed after a position of the feed. Returns `undefined` if the feed no longer reaches back that far. */
+function* foundSince(sql: Sql, filter: TokenFilter, since: number): Steps<readonly string[] | undefined> {
+  const { builder } = sql
+  const changed = builder.selectFrom('changes').select('changed_id').distinct().where('seq', '>', since).where('kind', '=', 'token')
+  const { rows } = yield* ask(changed)
+  // Read after the lines, which another transaction could otherwise trim in between.
+  const ends = yield* ask(builder.selectFrom('feed').select('floor').where('id', '=', 1))
+  if (wide(ends.rows[0]?.floor ?? 0) > since) return undefined
+  const ids: string[] = []
+  for (const piece of chunks(rows.map(({ changed_id }) => changed_id))) {
+    const among = builder.selectFrom('tokens').select('id').where('id', 'in', piece).where(matchedBy(filter))
+    ids.push(...(yield* askByKey(sql, among)).rows.map(({ id }) => id))
+  }
+  return ids
+}
+
+/**
+ * Revokes the matching tokens while other transactions may change tokens, and waits for those that they have locked. Returns a position of the feed. The
+ * matching tokens that are left were all added or changed after it.
+ */
+function* revokeWaiting(sql: Sql, work: Work): Steps<number> {
   const { builder, quirks } = sql
-  const update = updateOf(sql, stamp)
+  const { filter, stamp, counts } = work
+  let since = yield* headOf(sql)
   if (quirks.updatesInWith) {
-    const revoked = builder.with('revoked', () => update.where(matchedBy(filter)).returning('tenant_id'))
+    const revoked = builder.with('revoked', () => updateOf(sql, stamp).where(matchedBy(filter)).returning('tenant_id'))
     const { rows } = yield* ask(revoked.selectFrom('revoked').select(TENANT_AND_COUNT).groupBy('tenant_id'))
     for (const row of rows) addTo(counts, row.tenant_id, wide(row.found))
-    return
+    return since
   }
   for (;;) {
-    const { rows } = yield* ask(found(sql, filter).select('id').limit(MOST_READ))
-    for (const piece of chunks(rows.map(({ id }) => id))) {
-      const tokens = builder.selectFrom('tokens').where('id', 'in', piece)
-      // By ID alone, because changes lock tokens by ID. Through another index, the two could lock the same rows in different orders.
-      yield* askByKey(sql, tokens.select(['id', 'tenant_id']).orderBy('id').forUpdate())
-      // Since the IDs were read, other transactions may have revoked some of the tokens, or changed them so that they no longer match.
-      const still = tokens.where((eb) => eb.and(liveAndMatching(eb, filter))).select(['id', 'tenant_id'])
-      yield* revokeLocked(sql, (yield* ask(still)).rows, stamp, counts)
-    }
-    // Tokens may be created faster than a round takes. The rest is done under the feed lock.
-    if (rows.length <= FEW) return
+    const some = found(sql, filter).select('id').limit(MOST_READ)
+    // In the order of the primary index. Otherwise a server that cannot keep the table in memory would read each page many times.
+    const { rows } = yield* ask(builder.selectFrom(some.as('some')).select('id').orderBy('id'))
+    yield* revokeInTurn(
+      sql,
+      rows.map(({ id }) => id),
+      work,
+    )
+    if (rows.length < MOST_READ) break
+    since = yield* headOf(sql)
+  }
+  for (let round = 1; round <= MOST_ROUNDS; round += 1) {
+    const head = yield* headOf(sql)
+    const ids = yield* foundSince(sql, filter, since)
+    if (ids === undefined || ids.length <= FEW) break
+    yield* revokeInTurn(sql, ids, work)
+    since = head
+  }
+  return since
+}
+
+/** Locks tokens by ID, waiting for those that other transactions have locked, and revokes those that still match. */
+function* revokeInTurn(sql: Sql, ids: readonly string[], { filter, stamp, counts }: Work): Steps<void> {
+  for (const piece of chunks(ids)) {
+    const tokens = sql.builder.selectFrom('tokens').where('id', 'in', piece)
+    // By ID alone, because changes lock tokens by ID. Through another index, the two could lock the same rows in different orders.
+    yield* askByKey(sql, tokens.select(['id', 'tenant_id']).orderBy('id').forUpdate())
+    // Since the IDs were read, other transactions may have revoked some of the tokens, or changed them so that they no longer match.
+    const still = tokens.where((eb) => eb.and(liveAndMatching(eb, filter))).select(['id', 'tenant_id'])
+    yield* revokeLocked(sql, (yield* askByKey(sql, still)).rows, stamp, counts)
   }
 }
 
@@ -102,16 +148,21 @@ function* revokeLocked(sql: Sql, locked: readonly LockedToken[], stamp: Revocati
   for (const piece of chunks(ids)) yield* askByKey(sql, updateOf(sql, stamp).where('id', 'in', piece))
 }
 
-/** Revokes the matching tokens under the feed lock, so that no other transaction changes or adds tokens. */
-function* revokeUnderFeed(sql: Sql, { filter, stamp, counts }: Work): Steps<void> {
+/**
+ * Revokes the matching tokens under the feed lock, so that no other transaction changes or adds tokens.
+ *
+ * With a position of the feed, reads only tokens that were added or changed after it. To find others, a server would have to skip over all the tokens that
+ * this transaction has just revoked, while the changes of all tenants wait.
+ */
+function* revokeUnderFeed(sql: Sql, { filter, stamp, counts }: Work, since?: number): Steps<void> {
   if (sql.quirks.isHeld === undefined) {
     const { rows } = yield* ask(found(sql, filter).select(TENANT_AND_COUNT).groupBy('tenant_id'))
     for (const row of rows) addTo(counts, row.tenant_id, wide(row.found))
     yield* ask(updateOf(sql, stamp).where(matchedBy(filter)))
     return
   }
-  const { rows } = yield* ask(found(sql, filter).select('id'))
-  const ids = rows.map(({ id }) => id)
+  const recent = since === undefined ? undefined : yield* foundSince(sql, filter, since)
+  const ids = recent ?? (yield* ask(found(sql, filter).select('id'))).rows.map(({ id }) => id)
   yield* revokeLocked(sql, yield* lockTokens(sql, ids), stamp, counts)
 }
 
@@ -124,11 +175,12 @@ function* revokeUnderFeed(sql: Sql, { filter, stamp, counts }: Work): Steps<void
 function* steps(sql: Sql, work: Work, event: StoredEvent, inSteps?: () => void): Steps<BulkResult> {
   const { builder, quirks } = sql
   const { filter, counts } = work
+  let since: number | undefined
   if (inSteps !== undefined) {
     yield* refuseFenced(sql, filter.prefix)
     yield* lockRow(sql, BULK_ROW)
     inSteps()
-    yield* revokeWaiting(sql, work)
+    since = yield* revokeWaiting(sql, work)
   }
   // Every change takes this lock before it commits, so from here on no other transaction changes a token. Only host transactions can add tokens.
   yield* quirks.bump(builder, 0)
@@ -138,7 +190,7 @@ function* steps(sql: Sql, work: Work, event: StoredEvent, inSteps?: () => void):
   const placed = waiting.length > 0 && { placed: waiting }
   const taken = yield* ask(builder.selectFrom('events').select('id').where('id', '=', event.id))
   if (taken.rows.length > 0) throw exists(event)
-  yield* revokeUnderFeed(sql, work)
+  yield* revokeUnderFeed(sql, work, since)
   if (counts.size === 0) return { count: 0, events: [], ...placed }
   const events = bulkEvents(event, counts)
   yield* writeFeed(sql, events, [bulkLine(filter)])
