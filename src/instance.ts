@@ -59,9 +59,11 @@ export type IfVersion = { readonly version?: number | undefined }
 
 /** The methods that manage tokens, called as one actor: limited to what it can see and grant, and recorded in the audit log under its ID. */
 export interface TokenHandle<S extends string = string> extends SealedAudit, NameLists {
-  /** Creates a token. Only this result contains its text. */
-  create(input: CreateInput<S> & { readonly idempotencyKey?: undefined }, options?: CreateOptions): Promise<Minted>
-  create(input: CreateInput<S>, options?: CreateOptions): Promise<Minted | Replayed>
+  /** Creates a token. Only this result contains its text. With an `idempotencyKey`, the result may be the record of a token that already exists. */
+  create<const Key extends string | undefined = undefined>(
+    input: CreateInput<S> & { readonly idempotencyKey?: Key },
+    options?: CreateOptions,
+  ): Promise<[Key] extends [undefined] ? Minted : Minted | Replayed>
   /** Returns the record, or `undefined` if the actor cannot see a token with this ID. */
   get(id: string): Promise<TokenRecord | undefined>
   /** Returns one page of tokens, newest first. */

@@ -64,8 +64,10 @@ export function createHandle(
   function inSteps<T>(verb: keyof TokenHandle, call: (context: Context, verbs: Verbs) => Promise<T>, target?: Target): Promise<T> {
     return attempt(verb, (context, verbs) => call(givingWay(context), verbs), target)
   }
-  function createAs(input: CreateInput & { readonly idempotencyKey?: undefined }, options?: CreateOptions): Promise<Minted>
-  function createAs(input: CreateInput, options?: CreateOptions): Promise<Minted | Replayed>
+  function createAs<const Key extends string | undefined = undefined>(
+    input: CreateInput & { readonly idempotencyKey?: Key },
+    options?: CreateOptions,
+  ): Promise<[Key] extends [undefined] ? Minted : Minted | Replayed>
   function createAs(input: CreateInput, options?: CreateOptions): Promise<Minted | Replayed> {
     return run('create', (context, verbs) => verbs.create(context, actor, input, options), { input })
   }

@@ -1,4 +1,4 @@
-import { type Latchkey, latchkey, type Principal, type ScopeName } from 'latchkey'
+import { type CreateInput, type Latchkey, latchkey, type Minted, type Principal, type ScopeName } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 
 // Compiled, never run: a line marked with @ts-expect-error must be an error, and no other line may be.
@@ -42,6 +42,21 @@ export const created = [
   // @ts-expect-error: unknown field
   tokens.system.create({ name: 'a', scopes: [], colour: 'red' }),
 ]
+
+export const retried = async (key: string | undefined, input: CreateInput<'inventory:read'>) => {
+  const { token }: Minted = await tokens.system.create({ name: 'a', scopes: [] })
+  const results = [
+    await tokens.system.create({ name: 'a', scopes: [], idempotencyKey: 'order-1' }),
+    await tokens.system.create({ name: 'a', scopes: [], ...(key !== undefined && { idempotencyKey: key }) }),
+    await tokens.system.create(input),
+  ] as const
+  for (const result of results) {
+    // @ts-expect-error: a retry returns no token string
+    result.token.length
+    if (!('replayed' in result)) result.token.length
+  }
+  return token
+}
 
 export const updated = [
   tokens.system.update('id', { scopes: ['inventory:write', '@staff'] }),
