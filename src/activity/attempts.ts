@@ -1,7 +1,7 @@
 import type { Code } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
 import { ownFields } from '../model/own-fields.js'
-import { CoalescedEvents, type CoalescingOptions, concernedBy } from './coalesced-events.js'
+import { CoalescedEvents, type CoalescingOptions, concernedBy, type Seen } from './coalesced-events.js'
 import { FairQueue, type Parties } from './fair-queue.js'
 
 const WINDOW_MS = 60_000
@@ -66,6 +66,11 @@ export class Attempts {
       const key = JSON.stringify([actorId, tenantId, 'various'])
       this.#events.note(key, () => ({ actorId, ...scope, details: { attempts: 'various' } }), now, ip, from)
     }
+  }
+
+  /** Changes the fields of the events that are not written yet. */
+  revise(change: (seen: Seen) => Seen): void {
+    this.#events.revise(change)
   }
 
   /** @throws StoreUnavailableError `store_unavailable`; the next flush retries the same events */

@@ -21,6 +21,9 @@ const EVENTS_A_COMMIT = 120
 /** The fields that occurrences of one kind share. */
 export type Occasion = Omit<StoredEvent, 'id' | 'at' | 'prefix' | 'action' | 'ip' | 'count'>
 
+/** An occasion, and the address of its latest occurrence. */
+export type Seen = Occasion & Pick<StoredEvent, 'ip'>
+
 type Tally = {
   occasion: Occasion
   count: number
@@ -113,6 +116,15 @@ export class CoalescedEvents {
     tally.count += 1
     tally.ip = ip
     tally.lastAt = at
+  }
+
+  /** Changes the fields of the events that are not written yet. The number of occurrences stays the same. */
+  revise(change: (seen: Seen) => Seen): void {
+    for (const tally of this.#tallies.values()) {
+      const { ip, ...occasion } = change({ ...tally.occasion, ...(tally.ip !== undefined && { ip: tally.ip }) })
+      tally.occasion = occasion
+      tally.ip = ip
+    }
   }
 
   /**

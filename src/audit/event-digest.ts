@@ -30,6 +30,9 @@ const FIELDS: { readonly [Field in keyof Required<ListedEvent>]: 'plain' | 'pers
   erased: 'none',
 }
 
+/** An event, or a part of one that is not written yet. */
+type Erasable = Partial<StoredEvent>
+
 const KINDS: ReadonlyMap<string, string> = new Map(Object.entries(FIELDS))
 
 /** Returns whether all fields of the event are known. */
@@ -43,12 +46,12 @@ export function isPersonalPath(path: string): boolean {
   return dot < 0 ? KINDS.get(path) === 'personal' : KINDS.get(path.slice(0, dot)) === 'members' && dot < path.length - 1
 }
 
-function isErased({ actorId, erased }: StoredEvent, path: string): boolean {
+function isErased({ actorId, erased }: Erasable, path: string): boolean {
   return path === 'actorId' && actorId === ERASED && erased !== undefined && Object.hasOwn(erased.commitments, path)
 }
 
 /** Returns the personal fields that are present, by path. */
-function personalFields(event: StoredEvent): ReadonlyMap<string, unknown> {
+function personalFields(event: Erasable): ReadonlyMap<string, unknown> {
   const found = new Map<string, unknown>()
   for (const [field, value] of Object.entries(event)) {
     const kind = KINDS.get(field)
@@ -62,14 +65,14 @@ function personalFields(event: StoredEvent): ReadonlyMap<string, unknown> {
 }
 
 /** Returns the salt of one field. It reveals neither the salts of other fields nor the salt of the event. */
-function saltOf({ salt, erased }: StoredEvent, path: string): string {
+function saltOf({ salt, erased }: Erasable, path: string): string {
   if (erased === undefined) return deriveKey(salt ?? '', path)
   const kept = Object.hasOwn(erased.salts, path) ? erased.salts[path] : undefined
   if (!isHash(kept)) throw new TypeError('an event lacks the salt of a field')
   return kept
 }
 
-function commitmentOf(event: StoredEvent, path: string, value: unknown): string {
+function commitmentOf(event: Erasable, path: string, value: unknown): string {
   return bytesToHex(hash('field', hexToBytes(saltOf(event, path)), utf8ToBytes(canonicalJson(value))))
 }
 
@@ -126,7 +129,7 @@ export function readableDigest(event: ListedEvent): string | undefined {
  * Returns the event without the personal fields that `isPersonal` selects, by path and value: `actorId`, `after.name`. Their commitments remain, so that seals
  * still match; their values and salts are permanently removed. The actor of an event becomes `erased`.
  */
-export function eraseFields<E extends StoredEvent>(event: E, isPersonal: (path: string, value: unknown) => boolean): E {
+export function eraseFields<E extends Erasable>(event: E, isPersonal: (path: string, value: unknown) => boolean): E {
   const fields = [...personalFields(event)]
   const gone = new Set(fields.filter(([path, value]) => isPersonal(path, value)).map(([path]) => path))
   if (gone.size === 0) return event

@@ -18,7 +18,7 @@ import { checkTenant, isNobody, type ReadActor } from './lib/actor.js'
 import { barrier } from './lib/barrier.js'
 import { commit, timeOfChange } from './lib/change.js'
 import { MAX_TRIES, tooManyChanges } from './lib/line.js'
-import { eraseRecord, mayName, namesOwner, personalTo } from './lib/personal.js'
+import { eraseRecord, mayName, namesOwner, personalTo, withoutOwner } from './lib/personal.js'
 import { sealFirst } from './lib/seals.js'
 
 /** Number of records read and written per batch. */
@@ -73,12 +73,12 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
     damaged: new Set(),
   }
   const now = timeOfChange(context)
-  // Otherwise this node would write its buffered data after the erasure. If no token names the owner, only what is due is written, because calls that erase
-  // nothing would write far more events than are allowed.
-  const isKnown = await isNamed(task)
-  await Promise.all(context.buffers.map((buffer) => buffer.flush(now, isKnown)))
-  await context.outbox.place()
   await refuseLive(task)
+  // Otherwise this node would name the owner again later. Only what is due is written, because calls that anyone may repeat would otherwise write far more
+  // events than are allowed.
+  clearBuffered(task)
+  await Promise.all(context.buffers.map((buffer) => buffer.flush(now, false)))
+  await context.outbox.place()
   let tokens = 0
   let events = 0
   for (let round = 1; ; round += 1) {
@@ -94,6 +94,7 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
   const ids = [...task.erased]
   for (let from = 0; from < ids.length; from += BATCH) await forgetAddresses(context, ids.slice(from, from + BATCH))
   await commit(context, { cutsFeed: true, events: [] })
+  clearBuffered(task)
   if (task.damaged.size > 0) throw incomplete([...task.damaged])
   return { tokens, events }
 }
@@ -125,6 +126,19 @@ async function isNamed(task: Task): Promise<boolean> {
     if (found.length > 0) return true
   }
   return false
+}
+
+/** Removes the owner from the events that this node has not written yet. */
+function clearBuffered({ context, ownerId, tenantIds }: Task): void {
+  const { refusals, reuses, attempts } = context
+  for (const events of [refusals, reuses, attempts]) {
+    events.revise((occasion) => {
+      const { tenantId } = occasion
+      return tenantIds === undefined || (tenantId !== undefined && tenantIds.includes(tenantId))
+        ? withoutOwner(occasion, ownerId)
+        : occasion
+    })
+  }
 }
 
 async function eraseRecords(task: Task): Promise<number> {

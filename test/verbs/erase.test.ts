@@ -236,4 +236,57 @@ describe('erase', () => {
     expect(steps.every((step) => step.ok !== undefined)).toBe(false)
     expect(await tokens.system.get(other.record.id)).toMatchObject({ name: `of ${ID}`, metadata: { rack: ID } })
   })
+
+  it('repeated erasures never make an actor write more refusals than the limit of nine a minute', async () => {
+    const tokens = instance()
+    const { record: foreign } = await mint(tokens, { tenantId: 'elsewhere' })
+    await mint(tokens, { tenantId: 't1', ownerId: 'bob' })
+    const admin = tokens.as(ADMIN)
+    for (let round = 0; round < 20; round += 1) {
+      await refusal(admin.revoke(foreign.id))
+      await refusal(admin.update(foreign.id, { name: 'x' }))
+      expect(await refusal(admin.erase({ ownerId: 'bob', tenantId: 't1' }))).toBe('conflict undefined')
+      const { record } = await mint(tokens, { tenantId: 't1', ownerId: 'eve' })
+      await tokens.system.revoke(record.id)
+      expect(await admin.erase({ ownerId: 'eve', tenantId: 't1' })).toMatchObject({ tokens: 1 })
+    }
+    await tokens.flush()
+    const { items } = await tokens.system.events({ action: 'management.refused', limit: 1000 })
+    expect(items.length).toBeLessThanOrEqual(9)
+  })
+
+  it('removes an erased owner from refusals that are not written yet, and still counts them', async () => {
+    const store = memoryStore()
+    const tokens = instance({ store })
+    const zoe = tokens.as({ ...ZOE, tenants: ['t1'], manages: 'own', scopes: [] })
+    const { token, record } = await mint(tokens, { ownerId: ID, tenantId: 't1' })
+    const elsewhere = await mint(tokens, { ownerId: ID, tenantId: 't2' })
+    await tokens.system.ownerGone({ ownerId: ID })
+    const refuse = async (): Promise<void> => {
+      for (const text of [token, elsewhere.token]) {
+        while ((await verdict(tokens.verify(text, { ip: '198.51.100.88' }))) !== 'token_revoked') await pause(5)
+      }
+      expect(await refusal(zoe.create({ name: 'x', scopes: ['stock:read'], tenantId: 't1' }))).toBe('grant_denied scopes')
+    }
+    await refuse()
+    await tokens.flush()
+    const before = JSON.stringify((await tokens.system.events({ action: 'token.refused' })).items)
+    await refuse()
+    await tokens.as(ADMIN).erase({ ownerId: ID, tenantId: 't1' })
+    await tokens.close()
+    const events = await store.events({ prefix: 'acme_test', limit: 1000 })
+    const late = events.filter(
+      ({ action, tenantId }) => (action === 'token.refused' || action === 'management.refused') && tenantId === 't1',
+    )
+    expect(before).toContain(ID)
+    expect(JSON.stringify(events.filter(({ tenantId }) => tenantId === 't1'))).not.toContain(ID)
+    for (const trace of ['198.51.100.88', '203.0.113.77']) expect(JSON.stringify(late)).not.toContain(trace)
+    const counted = (action: string) => late.filter((event) => event.action === action).reduce((sum, { count = 0 }) => sum + count, 0)
+    expect(counted('token.refused')).toBeGreaterThanOrEqual(2)
+    expect(counted('management.refused')).toBe(2)
+    expect(late.filter(({ tokenId }) => tokenId === record.id).map(({ createdBy }) => createdBy)).toEqual(['system', 'system'])
+    expect(events.find(({ tokenId, action }) => tokenId === elsewhere.record.id && action === 'token.refused')).toMatchObject({
+      ownerId: ID,
+    })
+  })
 })

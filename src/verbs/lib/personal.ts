@@ -1,4 +1,5 @@
-import { ERASED, type ListedEvent } from '../../model/event.js'
+import { eraseFields } from '../../audit/event-digest.js'
+import { ERASED, type ListedEvent, type StoredEvent } from '../../model/event.js'
 import { FIELD_ROWS, type FieldKind } from '../../model/fields.js'
 import type { StoredToken } from '../../model/record.js'
 import { withChanges } from './change.js'
@@ -59,7 +60,13 @@ export function personalTo(ownerId: string): (path: string, value: unknown, even
   return (path, value, event) => isPersonal(ownerId, path, value, event)
 }
 
-function isPersonal(ownerId: string, path: string, value: unknown, event: ListedEvent): boolean {
+/** Returns an event that is not written yet without the data about the owner. It needs no commitments, because no seal covers what it said before. */
+export function withoutOwner<E extends Pick<StoredEvent, 'actorId' | 'ownerId' | 'erased'>>(event: E, ownerId: string): E {
+  const { erased: _, ...rest } = eraseFields(event, (path, value) => isPersonal(ownerId, path, value, event))
+  return rest as E
+}
+
+function isPersonal(ownerId: string, path: string, value: unknown, event: Pick<StoredEvent, 'actorId' | 'ownerId'>): boolean {
   const { actorId } = event
   const isTheirs = event.ownerId === ownerId
   const isTheirDeed = actorId === ownerId
