@@ -132,7 +132,7 @@ export type Change = {
   readonly caps?: readonly TokenCap[]
   readonly inserts?: readonly StoredToken[]
   readonly updates?: readonly Replacement[]
-  /** Removes tokens with their usage, but not their events. IDs that no longer exist are ignored. */
+  /** Removes tokens with their usage, but not their events. IDs that no longer exist are ignored. If other data refers to a token, it is a conflict. */
   readonly removals?: readonly string[]
   /** Owners whose permissions changed, announced through the feed. */
   readonly ownersChanged?: readonly OwnerChange[]

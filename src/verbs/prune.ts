@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { aboutToken } from '../activity/about-token.js'
-import { InvalidInputError } from '../errors.js'
+import { InvalidInputError, StoreUnavailableError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
 import type { ListedToken } from '../model/record.js'
 import { instantSchema } from '../policy/field-schema.js'
@@ -8,8 +8,7 @@ import { hasEnded } from '../policy/imports.js'
 import { readShape } from '../policy/shape.js'
 import { createTurns } from '../store/timer.js'
 import { untilDone } from '../store/until-done.js'
-import { generateId } from '../token/generate.js'
-import { platformRandom } from '../token/random.js'
+import { deriveId } from '../token/derive-id.js'
 import type { Context } from '../verify/context.js'
 import { checkSeesAll, type ReadActor } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
@@ -147,18 +146,33 @@ async function clearUsage({ store, settings }: Context, tokens: readonly ListedT
 
 const always = async (): Promise<boolean> => true
 
+/**
+ * Removes tokens, and returns how many it removed. Leaves out tokens that another node has removed in the meantime, and those that cannot be removed, because
+ * other data of the host refers to them.
+ */
 async function remove(context: Context, tokens: readonly ListedToken[], actor: ReadActor, before: number): Promise<number> {
   if (tokens.length === 0) return 0
   const at = timeOfChange(context)
   const events = tokens.map((token) => eventOf(context, token, actor, at, before))
-  const result = await commit(context, { removals: tokens.map(({ id }) => id), events })
-  return result.ok ? tokens.length : 0
+  const ids = tokens.map(({ id }) => id)
+  const result = await commit(context, { removals: ids, events })
+  if (result.ok) return tokens.length
+  const left = await context.store.list({ prefix: context.settings.prefix, ids, now: at, limit: ids.length })
+  if (left.length < tokens.length) return await remove(context, left, actor, before)
+  const [first] = left
+  if (left.length === 1 && first !== undefined) {
+    context.report('retention', new StoreUnavailableError(`token ${first.id} cannot be removed: rows of another table may refer to it`))
+    return 0
+  }
+  const middle = Math.ceil(left.length / 2)
+  return (await remove(context, left.slice(0, middle), actor, before)) + (await remove(context, left.slice(middle), actor, before))
 }
 
 /** Creates one event per token, so every actor that sees the token's trail also sees its removal. */
 function eventOf({ settings }: Context, token: ListedToken, actor: ReadActor, at: number, before: number): StoredEvent {
   return {
-    id: generateId(platformRandom),
+    // Another node that removes the same token writes no second event.
+    id: deriveId(['token.pruned', token.id]),
     at,
     action: 'token.pruned',
     prefix: settings.prefix,

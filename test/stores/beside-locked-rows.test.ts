@@ -133,6 +133,25 @@ for (const server of servers) {
       await retries.done
     })
 
+    it('rotations with an idempotency key that wait for a locked token leave room for creations with a key', async () => {
+      const held = await Promise.all(Array.from({ length: 4 }, () => add()))
+      for (const { id } of held) await host().query(`select id from latchkey_tokens where id = '${id}' for update`)
+      const rotations = held.map((old) =>
+        watched(
+          store().commit({
+            inserts: [token({ requestHash: 'r' })],
+            updates: [{ expectedVersion: 1, record: { ...old, version: 2 } }],
+            events: [event({ action: 'token.rotated', tokenId: old.id })],
+          }),
+        ),
+      )
+      for (let round = 0; round < 3; round += 1)
+        expect(await store().commit({ inserts: [token({ requestHash: 'r' })], events: [event()] })).toEqual({ ok: true })
+      expect(rotations.map(({ state }) => state.ended)).toEqual([false, false, false, false])
+      await host().query('commit')
+      for (const { done } of rotations) expect(await done).toEqual({ ok: true })
+    })
+
     it('the first change to a token places only its own event', async () => {
       const created = token()
       const connection = await server.connect(place())

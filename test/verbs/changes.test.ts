@@ -1,8 +1,9 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
+import { deferred } from '../../src/store/deferred.js'
 import type { ListQuery } from '../../src/store/port.js'
-import { instance, mint, pause, principalOf, refusal, verdict } from '../latchkey/harness.js'
+import { instance, mint, pause, principalOf, refusal, until, verdict } from '../latchkey/harness.js'
 
 describe('update', () => {
   it('no change is lost when a hundred updates without a version race', async () => {
@@ -174,6 +175,31 @@ describe('prune', () => {
     expect((await tokens.system.events({ tokenId: expired.record.id })).items.map(({ action }) => action)).toContain('token.created')
     const removed = (await tokens.system.events({ action: 'token.pruned' })).items.map(({ tokenId }) => tokenId)
     expect(removed.sort()).toEqual([revoked.record.id, expired.record.id].sort())
+  })
+
+  it('two nodes that prune at the same time write one event for each token, and count each token once', async () => {
+    const store = memoryStore()
+    let removals = 0
+    const both = deferred<void>()
+    const together = interceptStore(store, async ({ method, args }, proceed) => {
+      const [change] = args as [{ removals?: readonly string[] }]
+      if (method === 'commit' && change.removals !== undefined) {
+        removals += 1
+        if (removals === 2) both.resolve()
+        await both.promise
+      }
+      return proceed()
+    })
+    const nodes = [instance({ store: together }), instance({ store: together })] as const
+    for (let turn = 0; turn < 30; turn += 1) await mint(nodes[0])
+    await nodes[0].system.revokeAll({ all: true })
+    const revokedAt = Date.now()
+    await until(() => Date.now() > revokedAt)
+    const counts = await Promise.all(nodes.map((node) => node.system.prune({ before: new Date() })))
+    expect(counts.map(({ count }) => count).sort()).toEqual([0, 30])
+    const pruned = (await nodes[0].system.events({ action: 'token.pruned', limit: 100 })).items.map(({ tokenId }) => tokenId)
+    expect(pruned).toHaveLength(30)
+    expect(new Set(pruned).size).toBe(30)
   })
 
   it('prunes tokens that expired while inactive, and keeps other inactive tokens', async () => {

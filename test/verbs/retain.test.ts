@@ -104,6 +104,20 @@ describe('retention', () => {
     expect(left).toEqual(['by a clock that was wrong', 'under a key', 'young'])
   })
 
+  it('removes old events even if old tokens cannot be removed', async () => {
+    const store = interceptStore(memoryStore(), ({ method, args }, proceed) => {
+      const [change] = args as [{ removals?: readonly string[] }]
+      if (method === 'commit' && change.removals !== undefined) throw new Error('the tokens cannot be removed')
+      return proceed()
+    })
+    const { make, handle, pass, sweep, actions } = node({ ...kept({ dead: '10d', events: '30d' }), store })
+    await handle.revoke(await make())
+    pass(31)
+    await make('young')
+    await expect(sweep()).rejects.toMatchObject({ code: 'store_unavailable' })
+    expect(await actions()).toEqual(['token.created'])
+  })
+
   it('events that must stay are read once, and tokens are checked daily, or more often if their retention is shorter', async () => {
     const counted = { events: 0 }
     const inner = memoryStore()

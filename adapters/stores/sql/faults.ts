@@ -6,6 +6,8 @@ import type { Fault } from './quirks.js'
 
 const messages: { readonly [Kind in Fault]: string } = {
   duplicate: 'a row with the same key already exists',
+  referenced:
+    'a row of another table refers to a token that would be removed: delete that row first, or declare its foreign key with ON DELETE CASCADE',
   contention: 'other transactions kept conflicting with this one: retry',
   waited: 'another transaction did not release its lock in time: find the transaction that stays open',
   connection: 'the database cannot be reached: check that it is running and that the address in the options is correct',

@@ -12,6 +12,8 @@ export type Builder = Kysely<Tables>
 export type Fault =
   /** A row with this key already exists. */
   | 'duplicate'
+  /** A row of another table refers to a row that would be removed. */
+  | 'referenced'
   /** A conflict with another transaction: the same work succeeds when it is retried. */
   | 'contention'
   /** A lock was not free in time. If reported quickly, this is a conflict; otherwise, a transaction has stayed open. */

@@ -13,6 +13,8 @@ import { diagnoseMysql } from './mysql-diagnose.js'
 // https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 const numbers: ReadonlyMap<number, Fault> = new Map([
   [1062, 'duplicate'],
+  [1217, 'referenced'],
+  [1451, 'referenced'],
   // Row changed since it was read, deadlock.
   [1020, 'contention'],
   [1213, 'contention'],

@@ -15,6 +15,8 @@ import { diagnosePostgres } from './postgres-diagnose.js'
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const codes: ReadonlyMap<string, Fault> = new Map([
   ['23505', 'duplicate'],
+  ['23001', 'referenced'],
+  ['23503', 'referenced'],
   ['40001', 'contention'],
   ['40P01', 'contention'],
   ['55P03', 'locked'],

@@ -47,6 +47,7 @@ const faultOf = (error: unknown): Fault => {
   if (!isErrorLike(error)) return 'unknown'
   const { code, errcode, message } = error as Error & { code?: unknown; errcode?: unknown }
   if (/no such (table|column)/.test(message)) return 'tables_missing'
+  if (message.includes('FOREIGN KEY constraint failed')) return 'referenced'
   if (isWithin(error)) return 'contention'
   if (message.includes(LOCKED) || message.includes(HELD)) return 'locked'
   if (/database (connection )?is not open|connection is closed/.test(message)) return 'closed'

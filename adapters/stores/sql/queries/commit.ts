@@ -6,12 +6,12 @@ import { affected, ask, CapSignal, ConflictSignal, type Steps } from '../engine.
 import { inTurn } from '../in-turn.js'
 import { oneAtATimeByText } from '../one-at-a-time.js'
 import { tokenToRow } from '../schema/token-row.js'
-import { deleteByKey } from './by-key.js'
 import { isExceeded } from './caps.js'
 import { eraseFields } from './erasures.js'
 import { insertTokens, isKeyed } from './insert-tokens.js'
 import { type Line, ownerLine, tokenLine } from './lines.js'
 import { refuseFenced } from './moves.js'
+import { removeTokens } from './remove-tokens.js'
 import { lockTokens, untilFree } from './token-locks.js'
 import { clearUsage } from './usage.js'
 import { cutFeed, writeFeed } from './write-feed.js'
@@ -21,13 +21,12 @@ const PATIENCE_MS = 5_000
 
 /** Runs as soon as the feed is locked. */
 function* enter(sql: Sql, change: Change): Steps<void> {
-  const { updates = [], removals = [] } = change
+  const { updates = [] } = change
   yield* refuseFenced(sql, prefixOf(change))
   yield* lockTokens(
     sql,
     updates.map(({ record }) => record.id),
   )
-  yield* lockTokens(sql, removals, true)
 }
 
 function* steps(sql: Sql, change: Change): Steps<CommitResult> {
@@ -38,8 +37,9 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   for (const id of [...inserts.map((token) => token.id), ...updates.map((update) => update.record.id), ...removals]) touched.add(id)
   for (const id of touched) lines.push(tokenLine(id))
   for (const owner of ownersChanged) lines.push(ownerLine(owner))
-  // Before the feed is locked, so that only this change waits if another transaction inserts the same ID.
+  // Before the feed is locked, so that only this change waits if another transaction inserts the same ID, or holds rows that refer to a removed token.
   yield* insertTokens(sql, inserts)
+  yield* removeTokens(sql, removals)
   if (change.cutsFeed === true) yield* cutFeed(sql)
   // Because of the row lock, the order of the feed is the order of commits, for changes as well as moves.
   if (events.length + lines.length + erasures.length > 0) {
@@ -50,7 +50,6 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
     const result = yield* ask(builder.updateTable('tokens').set(columns).where('id', '=', id).where('version', '=', expectedVersion))
     if (affected(result) !== 1) throw new ConflictSignal(id)
   }
-  yield* deleteByKey(sql, 'tokens', removals)
   for (const erasure of erasures) yield* eraseFields(sql, erasure)
   // Under the feed row lock, so no other transaction adds a token before this one commits.
   for (const [at, cap] of caps.entries()) if (yield* isExceeded(sql, cap)) throw new CapSignal(at)
@@ -105,16 +104,18 @@ const applyKeyed = async (sql: Sql, change: Change, id: string): Promise<CommitR
   const { byId, take } = keyedIn(sql)
   const began = performance.now()
   return await byId(id, async () => {
-    const { release } = await take().catch(() => {
-      throw new StoreUnavailableError('creations with an idempotency key are waiting for host transactions that stay open: retry later')
+    if (performance.now() - began > PATIENCE_MS)
+      throw new StoreUnavailableError('an earlier creation of the same token is still waiting: retry later')
+    return await apply(sql, change, async (attempt) => {
+      const { release } = await take().catch(() => {
+        throw new StoreUnavailableError('creations with an idempotency key are waiting for host transactions that stay open: retry later')
+      })
+      try {
+        return await attempt()
+      } finally {
+        release()
+      }
     })
-    try {
-      if (performance.now() - began > PATIENCE_MS)
-        throw new StoreUnavailableError('an earlier creation of the same token is still waiting: retry later')
-      return await apply(sql, change)
-    } finally {
-      release()
-    }
   })
 }
 
@@ -124,18 +125,28 @@ export const commit = async (sql: Sql, change: Change): Promise<CommitResult> =>
   return await (isKeyed(first) ? applyKeyed(sql, change, first.id) : apply(sql, change))
 }
 
-const apply = async (sql: Sql, change: Change): Promise<CommitResult> => {
+type Attempt = () => CommitResult | Promise<CommitResult>
+
+/** Applies a change. `inTurn` surrounds each attempt. Between attempts, the change waits for tokens that others have locked, and holds no turn. */
+const apply = async (
+  sql: Sql,
+  change: Change,
+  inTurn: (attempt: Attempt) => CommitResult | Promise<CommitResult> = (attempt) => attempt(),
+): Promise<CommitResult> => {
   const twice = firstTwice((change.inserts ?? []).map((token) => token.id)) ?? firstTwice(change.events.map((event) => event.id))
   if (twice !== undefined) return { ok: false, conflict: twice }
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const result = await untilFree(sql, PATIENCE_MS, () => sql.engine.transaction(() => steps(sql, change)))
+      const result = await untilFree(sql, PATIENCE_MS, () => inTurn(() => sql.engine.transaction(() => steps(sql, change))))
       await clearLate(sql, change)
       return result
     } catch (error) {
       if (error instanceof ConflictSignal) return { ok: false, conflict: error.conflict }
       if (error instanceof CapSignal) return { ok: false, exceeded: error.exceeded }
-      if (sql.quirks.faultOf(error) !== 'duplicate') throw error
+      const fault = sql.quirks.faultOf(error)
+      const [removed] = change.removals ?? []
+      if (fault === 'referenced' && removed !== undefined) return { ok: false, conflict: removed }
+      if (fault !== 'duplicate') throw error
       const conflict = await existing(sql, change)
       if (conflict !== undefined) return { ok: false, conflict }
       // The conflicting row is gone again: one more attempt decides.

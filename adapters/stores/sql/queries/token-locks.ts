@@ -13,7 +13,7 @@ export type LockedToken = { readonly id: string; readonly tenant_id: string | nu
  * It never waits for them. A transaction that waits while it holds the feed would block every other change, and could deadlock with a large bulk revocation,
  * which locks its tokens before the feed.
  */
-export function* lockTokens(sql: Sql, ids: readonly string[], removes = false): Steps<readonly LockedToken[]> {
+export function* lockTokens(sql: Sql, ids: readonly string[]): Steps<readonly LockedToken[]> {
   const { builder, quirks } = sql
   const { isHeld, dialect } = quirks
   const found: LockedToken[] = []
@@ -21,7 +21,7 @@ export function* lockTokens(sql: Sql, ids: readonly string[], removes = false): 
   for (const piece of chunks(ids)) {
     const tokens = builder.selectFrom('tokens').select(['id', 'tenant_id']).where('id', 'in', piece)
     // On Postgres, rows of the host's tables can refer to tokens. Their locks conflict only with a removal.
-    const locked = dialect === 'postgres' && !removes ? tokens.forNoKeyUpdate() : tokens.forUpdate()
+    const locked = dialect === 'postgres' ? tokens.forNoKeyUpdate() : tokens.forUpdate()
     try {
       found.push(...(yield* askByKey(sql, locked.noWait())).rows)
     } catch (error) {

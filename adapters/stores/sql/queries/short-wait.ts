@@ -1,0 +1,21 @@
+import { CompiledQuery } from 'kysely'
+import type { Sql } from '../context.js'
+import type { Steps } from '../engine.js'
+
+/**
+ * Runs statements that may wait for another transaction, such as one of the host. They wait only briefly, because the caller can retry, and other callers need
+ * the connection.
+ */
+export function* waitBriefly({ quirks }: Sql, work: () => Steps<void>): Steps<void> {
+  const wait = quirks.shortWait
+  if (wait === undefined) return yield* work()
+  yield CompiledQuery.raw(wait.begin)
+  let failure: unknown
+  try {
+    yield* work()
+  } catch (error) {
+    failure = error ?? new Error('the statement failed')
+  }
+  if (failure === undefined || wait.ofSession) yield CompiledQuery.raw(wait.end)
+  if (failure !== undefined) throw failure
+}
