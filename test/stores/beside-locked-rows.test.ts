@@ -119,7 +119,7 @@ for (const server of servers) {
       expect(await done).toEqual({ ok: true })
     })
 
-    it('creations with many idempotency keys leave connections for other changes while a host transaction blocks them', async () => {
+    it('creations with many idempotency keys leave connections and turns for other changes while a host transaction blocks them', async () => {
       const other = await add()
       const twice = Array.from({ length: 12 }, () => token({ requestHash: 'r' }))
       for (const { id, digest } of twice) {
@@ -127,10 +127,12 @@ for (const server of servers) {
         await host().query(`insert into latchkey_tokens (${COLUMNS}) values (${values})`)
       }
       const retries = watched(Promise.allSettled(twice.map((each) => store().commit({ inserts: [each], events: [event()] }))))
-      await untilWaiting()
       expect(await rename(other)).toEqual({ ok: true })
+      for (let round = 0; round < 5; round += 1)
+        expect(await store().commit({ inserts: [token({ requestHash: 'r' })], events: [event()] })).toEqual({ ok: true })
+      expect(retries.state.ended).toBe(false)
       await host().query('commit')
-      await retries.done
+      expect((await retries.done).map((each) => each.status === 'fulfilled' && each.value.ok)).toEqual(twice.map(() => false))
     })
 
     it('rotations with an idempotency key that wait for a locked token leave room for creations with a key', async () => {

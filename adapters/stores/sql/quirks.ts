@@ -71,7 +71,7 @@ export type Quirks = {
   /** Looks for the index of names on servers that use it without a hint: one row with the column `found`, which is 0 if the index could not be created. */
   nameIndexes?(names: Names): CompiledQuery<{ readonly found: Wide }>
   /**
-   * Statements within a transaction that shorten the wait for a lock to two seconds, and restore it. After an error, the setting ends with the transaction
+   * Statements within a transaction that shorten the wait for a lock as far as possible, and restore it. After an error, the setting ends with the transaction
    * unless it belongs to the session. Absent: there is one writer at a time.
    */
   readonly shortWait?: { readonly begin: string; readonly end: string; readonly ofSession: boolean }

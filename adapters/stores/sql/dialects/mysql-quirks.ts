@@ -125,8 +125,8 @@ export const mysqlQuirks: Quirks = {
   // In a small table, MySQL would otherwise read all rows, or all of another index, and meet the locks of unrelated rows.
   byKey: (query) => ({ ...query, sql: query.sql.replace(/^(update|select .+? from) (`\w+`)/, '$1 $2 force index (primary)') }),
   shortWait: {
-    // The variable keeps a setting of the host.
-    begin: 'set @latchkey_wait = @@session.innodb_lock_wait_timeout, session innodb_lock_wait_timeout = 2',
+    // The variable keeps a setting of the host. MySQL waits for at least a second. MariaDB runs the comment, and then does not wait at all.
+    begin: 'set @latchkey_wait = @@session.innodb_lock_wait_timeout, session innodb_lock_wait_timeout = 1 /*M! - 1 */',
     end: 'set session innodb_lock_wait_timeout = @latchkey_wait',
     ofSession: true,
   },

@@ -122,7 +122,7 @@ export const postgresQuirks: Quirks = {
   }),
   announce: (names) => CompiledQuery.raw('select pg_notify($1, $2)', [channelOf(names), '']),
   faultOf,
-  shortWait: { begin: 'set local lock_timeout = 2000', end: 'set local lock_timeout to default', ofSession: false },
+  shortWait: { begin: 'set local lock_timeout = 20', end: 'set local lock_timeout to default', ofSession: false },
   isHeld: (error) => faultOf(error) === 'locked',
   table: tableOf,
   migrations: postgresMigrations,

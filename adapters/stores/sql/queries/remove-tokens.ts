@@ -1,6 +1,6 @@
 import { CompiledQuery } from 'kysely'
 import type { Sql } from '../context.js'
-import { HeldSignal, type Steps } from '../engine.js'
+import type { Steps } from '../engine.js'
 import { deleteByKey } from './by-key.js'
 import { waitBriefly } from './short-wait.js'
 
@@ -9,13 +9,8 @@ import { waitBriefly } from './short-wait.js'
  * these rows. Nothing else changes a token that is being removed: all of them are revoked.
  */
 export function* removeTokens(sql: Sql, ids: readonly string[]): Steps<void> {
-  const { isHeld, dialect } = sql.quirks
   if (ids.length === 0) return
   // Otherwise deferred constraints would be checked, and wait, at the end of the transaction, which then holds the feed.
-  if (dialect === 'postgres') yield CompiledQuery.raw('set constraints all immediate')
-  try {
-    yield* waitBriefly(sql, () => deleteByKey(sql, 'tokens', ids))
-  } catch (error) {
-    throw isHeld?.(error) ? new HeldSignal() : error
-  }
+  if (sql.quirks.dialect === 'postgres') yield CompiledQuery.raw('set constraints all immediate')
+  yield* waitBriefly(sql, () => deleteByKey(sql, 'tokens', ids))
 }

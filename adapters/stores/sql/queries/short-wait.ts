@@ -1,10 +1,10 @@
 import { CompiledQuery } from 'kysely'
 import type { Sql } from '../context.js'
-import type { Steps } from '../engine.js'
+import { HeldSignal, type Steps } from '../engine.js'
 
 /**
- * Runs statements that may wait for another transaction, such as one of the host. They wait only briefly, because the caller can retry, and other callers need
- * the connection.
+ * Runs statements that may wait for another transaction, such as one of the host. They wait only briefly, because other callers need the connection. The
+ * caller then starts over.
  */
 export function* waitBriefly({ quirks }: Sql, work: () => Steps<void>): Steps<void> {
   const wait = quirks.shortWait
@@ -17,5 +17,5 @@ export function* waitBriefly({ quirks }: Sql, work: () => Steps<void>): Steps<vo
     failure = error ?? new Error('the statement failed')
   }
   if (failure === undefined || wait.ofSession) yield CompiledQuery.raw(wait.end)
-  if (failure !== undefined) throw failure
+  if (failure !== undefined) throw quirks.isHeld?.(failure) ? new HeldSignal() : failure
 }

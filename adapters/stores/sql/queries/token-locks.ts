@@ -52,7 +52,7 @@ export const untilFree = async <T>({ quirks }: Sql, patienceMs: number, work: ()
       heldSince ??= performance.now()
       if (performance.now() - heldSince > patienceMs) {
         throw new StoreUnavailableError(
-          `${quirks.dialect} store: another transaction, such as a bulk revocation, has locked one of the tokens: retry later`,
+          `${quirks.dialect} store: another transaction has locked one of the tokens: retry; if that does not help, find the transaction that stays open`,
         )
       }
       await pause(attempt)
