@@ -9,11 +9,18 @@ export function isInstant(at: unknown): at is number {
   return typeof at === 'number' && at >= 0 && at <= MAX_INSTANT
 }
 
+/** A clock that returns a promise is a mistake by the host, and its rejection must not end the process. */
+function ignoreRejection(now: unknown): void {
+  void Promise.resolve(now).catch(() => undefined)
+}
+
 /** Rounds a clock to whole milliseconds, as stores require; some clocks return fractions. An invalid time becomes `NaN`. */
 export function wholeMilliseconds(clock: () => number): () => number {
   return () => {
     const now: unknown = clock()
-    return typeof now === 'number' ? Math.floor(now) : Number.NaN
+    if (typeof now === 'number') return Math.floor(now)
+    ignoreRejection(now)
+    return Number.NaN
   }
 }
 
@@ -24,8 +31,9 @@ export function wholeMilliseconds(clock: () => number): () => number {
  */
 export function readClock(clock: () => unknown, what: string): number {
   const now = clock()
-  if (!isInstant(now)) throw new StoreUnavailableError(`${what}: the clock option returned an invalid time`)
-  return now
+  if (isInstant(now)) return now
+  ignoreRejection(now)
+  throw new StoreUnavailableError(`${what}: the clock option returned an invalid time`)
 }
 
 /** Provides valid instants for data to be stored. A store would refuse an invalid instant on every retry, which would block everything queued behind it. */

@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { MAX_INSTANT, readInstant } from '../../src/policy/instant.js'
+import { MAX_INSTANT, readClock, readInstant, wholeMilliseconds } from '../../src/policy/instant.js'
 import { fc } from '../support/property.js'
 
 const refused = (field: string, message?: RegExp) =>
@@ -118,5 +118,33 @@ describe('instants', () => {
     const secret = 'pHk82J7SdVbmHv2PCggppN3U4PmcgphSGMXr3CJoeuf3CYcSx'
     expect(() => readInstant('expiresAt', `acme_live_c6w4G5BC9wx2juOQ_${secret}`)).toThrow(refused('expiresAt', /acme_live_c6w4…/))
     expect(() => readInstant('expiresAt', `acme_live_c6w4G5BC9wx2juOQ_${secret}`)).not.toThrow(secret.slice(0, 12))
+  })
+})
+
+describe('clocks of the host', () => {
+  test.each([
+    ['rounded', (clock: () => unknown) => wholeMilliseconds(clock as () => number)()],
+    ['checked', (clock: () => unknown) => readClock(clock, 'nothing can be signed')],
+  ])('a promise from a clock that is %s is an invalid time, and its rejection is handled', async (_, read) => {
+    const unhandled: unknown[] = []
+    const note = (reason: unknown): void => void unhandled.push(reason)
+    process.on('unhandledRejection', note)
+    try {
+      const answer = (): unknown => {
+        try {
+          return read(async () => {
+            throw new Error('no time')
+          })
+        } catch (error) {
+          return error
+        }
+      }
+      const said = answer()
+      expect(said instanceof Error || Number.isNaN(said)).toBe(true)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      expect(unhandled).toEqual([])
+    } finally {
+      process.off('unhandledRejection', note)
+    }
   })
 })

@@ -1,6 +1,8 @@
 import type { RequestSignal } from '../../cache/signals.js'
+import type { Standing } from '../../cache/standing.js'
 import type { JsonObject, Resources } from '../../model/json.js'
 import { scopeSet } from '../../policy/scope-set.js'
+import { intersectResources } from '../../verify/permissions.js'
 import { GrantedPrincipal } from '../../verify/principal.js'
 import { openSignal } from './signed-signal.js'
 
@@ -32,5 +34,14 @@ export class SignedPrincipal extends GrantedPrincipal {
   /** Fires when the token expires or, if its parent API token is followed, when that token ends. */
   get signal(): AbortSignal {
     return GrantedPrincipal.signalFor(this, () => openSignal(this.#endsInMs, this.#parentSignal?.()))
+  }
+}
+
+/** Limits a signed token to the current permissions of its parent. */
+export function narrowedBy(identity: Identity, parent: Extract<Standing, { code?: undefined }>): Identity {
+  return {
+    ...identity,
+    scopes: identity.scopes.filter((scope) => parent.scopes.has(scope)),
+    resources: intersectResources(identity.resources, parent.resources),
   }
 }

@@ -6,6 +6,7 @@ import { AUTHENTICATOR, type Decider, internalsOf, type Latchkey, registerDecide
 import type { MaybePromise, Resources } from '../../model/json.js'
 import type { Verification, VerifyContext } from '../../model/principal.js'
 import type { Duration } from '../../model/record.js'
+import { wholeMilliseconds } from '../../policy/instant.js'
 import { callback, duration, someText } from '../../policy/option-kinds.js'
 import { either, listOf, type OptionOf, objectOf, oneOf, passing, readOption } from '../../policy/option-reader.js'
 import { refuseUndefined } from '../../policy/read-input.js'
@@ -16,14 +17,13 @@ import { type CallSite, callOut } from '../../store/deadline.js'
 import { faultShape, readFaults } from '../../store/fault-options.js'
 import { createReporter, type FaultOptions, type Report } from '../../store/reporter.js'
 import { learnSigned } from '../../token/redact-signed.js'
-import { intersectResources } from '../../verify/permissions.js'
 import { isAllowedFrom } from '../oauth/claims.js'
 import type { Verifier } from './accept.js'
 import { decideAndCount } from './decide-and-count.js'
 import type { JwkSet } from './jwk.js'
 import { createFetchJson, discoverKeys, type Fetch, type KeySource, localKeys, remoteKeys } from './key-source.js'
 import { type Claims, claimedIssuer, isGoodHeader, looksSigned, readClaims } from './read-claims.js'
-import { type Identity, SignedPrincipal } from './signed-principal.js'
+import { type Identity, narrowedBy, SignedPrincipal } from './signed-principal.js'
 
 const HOUR_SECONDS = 3600
 /** The deadline without an instance that sets one. */
@@ -170,7 +170,8 @@ export function foreignTokens(options: ForeignTokenOptions): Verifier {
 
 function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rules): Verifier {
   learnSigned()
-  const { issuer, clockTolerance: skew, maxLifetime: longest = rules.maxLifetime, clock = () => Date.now() } = options
+  const { issuer, clockTolerance: skew, maxLifetime: longest = rules.maxLifetime } = options
+  const clock = wholeMilliseconds(options.clock ?? (() => Date.now()))
   const audiences = [options.audience].flat()
   const report = rules.report ?? createReporter(readFaults(options))
   const findKey = sourceOf(options, report)
@@ -223,15 +224,6 @@ function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rul
   const verifier: Verifier = Object.freeze({ [AUTHENTICATOR]: true as const, issuer, verify: decideAndCount(decider) })
   registerDecider(verifier, decider)
   return verifier
-}
-
-/** Limits a signed token to the current permissions of its parent. */
-function narrowedBy(identity: Identity, parent: Extract<Standing, { code?: undefined }>): Identity {
-  return {
-    ...identity,
-    scopes: identity.scopes.filter((scope) => parent.scopes.has(scope)),
-    resources: intersectResources(identity.resources, parent.resources),
-  }
 }
 
 function sourceOf({ keys, issuer, fetch: given }: Checked, report: Report): KeySource {
