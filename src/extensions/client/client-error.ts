@@ -60,15 +60,25 @@ export class ClientError extends Error {
   }
 }
 
-/** Returns the text of a thrown value for a message. A host error may carry the request with the token in it, so only its text is kept. */
+/** Long words that look random. They may be a part of a token, or encode one, as the storage received it. */
+const RANDOM = /(?=\w*\d)[\w+=]{12,}|(?=\w*[a-z]\w*[A-Z])[\w+=]{16,}/g
+
+/**
+ * Returns the text of a thrown value for a message. A host error may carry the request with the token in it, so only its text is kept, without any words that
+ * could reveal a token.
+ */
 export function describe(thrown: unknown): string {
   try {
-    if (!isErrorLike(thrown)) return String(thrown)
-    const { message, cause } = thrown
-    return isErrorLike(cause) ? `${message}: ${cause.message}` : message
+    return textOf(thrown).replace(RANDOM, '…')
   } catch {
     return 'an unreadable error'
   }
+}
+
+function textOf(thrown: unknown): string {
+  if (!isErrorLike(thrown)) return String(thrown)
+  const { message, cause } = thrown
+  return isErrorLike(cause) ? `${message}: ${cause.message}` : message
 }
 
 /** Another process rotated the token. It does not hold our lock, so it is not about to save the successor. */

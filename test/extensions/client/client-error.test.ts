@@ -1,5 +1,6 @@
 import { ClientError } from 'latchkey/client'
 import { expect, it } from 'vitest'
+import { describe as textOf } from '../../../src/extensions/client/client-error.js'
 
 it.each([
   'duplicate key: Key (rotation)=(4kQ0tXb2LrVn8ZcD.e4cfe15a-805f-420c-91ed-7e5dc19b4ca8.3600) already exists',
@@ -8,4 +9,32 @@ it.each([
   const error = new ClientError('storage_failed', message)
   expect(error.message).not.toMatch(/e4cfe15a|7e5dc19b4ca8|44D92AEE|2c3d4e5f/i)
   expect(error.message).toContain('…')
+})
+
+const SECRET = 'IVYRDwIXk3vQ9aZ7mB2nT5cL8pE1sG4hJ6uW0xK3yD7fA9q1R'
+const TOKEN = `acme_test_0123456789abcdef_${SECRET}`
+
+it.each([
+  ['the secret alone', SECRET],
+  ['the beginning of the token', TOKEN.slice(0, TOKEN.length - SECRET.length + 19)],
+  ['the beginning of the secret', SECRET.slice(0, 19)],
+  ['the end of the secret', SECRET.slice(-14)],
+  ['Base64', Buffer.from(TOKEN).toString('base64')],
+  ['Base64 of JSON', Buffer.from(JSON.stringify({ data: { token: TOKEN } })).toString('base64')],
+  ['Base64url', Buffer.from(TOKEN).toString('base64url')],
+  ['hexadecimal digits', Buffer.from(TOKEN).toString('hex')],
+])('the error of a storage that quotes its input reveals no part of the token: %s', (_, quoted) => {
+  for (const thrown of [new Error(`422 invalid value "${quoted}"`), new Error('PUT failed', { cause: new Error(quoted) }), quoted]) {
+    const said = textOf(thrown)
+    for (let at = 0; at + 12 <= quoted.length; at += 1) expect(said).not.toContain(quoted.slice(at, at + 12))
+  }
+})
+
+it.each([
+  "ENOENT: no such file or directory, open '/var/lib/erp/token.json'",
+  'connect ECONNREFUSED 127.0.0.1:6379',
+  "Cannot read properties of undefined (reading 'accessToken')",
+  'duplicate key value violates unique constraint "credentials_pkey"',
+])('the error of a storage stays readable: %s', (message) => {
+  expect(textOf(new Error(message))).toBe(message)
 })
