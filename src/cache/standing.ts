@@ -28,6 +28,8 @@ export type TokenHolder = {
   readonly tenantId: string | undefined
   /** The first token of its lineage. */
   readonly rootId: string
+  /** The IDs of the tokens that also end its credential, because they may have the same secret. */
+  readonly endsWith: readonly string[]
   /** The scopes that it is currently granted. */
   readonly granted: ScopeSet
 }

@@ -3,9 +3,19 @@ import type { Actor } from './actor.js'
 /** Marks actors that latchkey itself creates, in any loaded copy of it. Identities that a host parses from external data never carry this symbol. */
 const OURS: symbol = /* @__PURE__ */ Symbol.for('latchkey.actor')
 
-/** Marks an actor as created by latchkey itself, so it may have a reserved ID. */
-export function ownActor(actor: Actor): Actor {
-  return Object.defineProperty({ ...actor }, OURS, { value: true })
+/** For holders of a token: the IDs of the other tokens that also end their credential. */
+const endings: WeakMap<object, readonly string[]> = new WeakMap()
+
+/** Marks an actor as created by latchkey itself, so it may have a reserved ID. Its credential also ends with the tokens in `endsWith`. */
+export function ownActor(actor: Actor, endsWith: readonly string[] = []): Actor {
+  const own = Object.defineProperty({ ...actor }, OURS, { value: true })
+  if (endsWith.length > 0) endings.set(own, endsWith)
+  return own
+}
+
+/** Returns the IDs of the tokens that also end this actor's credential. */
+export function endingsOf(actor: object): readonly string[] | undefined {
+  return endings.get(actor)
 }
 
 export function isOwnActor(actor: object): boolean {

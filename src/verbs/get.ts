@@ -7,6 +7,7 @@ import { canSee, type ReadActor } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
 import { checkId } from './lib/change.js'
 import { withLastUse } from './lib/last-use.js'
+import { endingForHolder } from './lib/same-secret.js'
 
 /**
  * Returns the record of a token, or `undefined` if there is none that this actor can see.
@@ -19,7 +20,7 @@ export async function get(context: Context, actor: ReadActor, id: unknown): Prom
     noteOutOfReach(context, actor, 'get', { id })
     return undefined
   }
-  return viewRecord(withLastUse(context, stored), context.settings.clock())
+  return viewRecord(await endingForHolder(context, actor, withLastUse(context, stored)), context.settings.clock())
 }
 
 /**

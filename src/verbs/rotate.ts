@@ -21,6 +21,7 @@ import { capsOnOverlap, capsOnTransfer } from './lib/caps.js'
 import { commit, findVisible, timeOfChange, withChanges } from './lib/change.js'
 import { checkHandout, checkOwner } from './lib/handout.js'
 import { takingTurns } from './lib/line.js'
+import { endingForSuccessor } from './lib/same-secret.js'
 
 /** An overlap is for switching to the new token, not for a permanent second token. */
 const MAX_OVERLAP_SECONDS = 90 * 86_400
@@ -73,7 +74,8 @@ export async function rotate(context: Context, actor: ReadActor, id: unknown, in
       if (old.replacedById === derivedId) return replay(context, derivedId, asked)
       throw new ConflictError('conflict', `this token was already rotated: ${old.replacedById} replaces it`)
     }
-    const successor = mintSuccessor(context, old, actor, derivedId, asked, now)
+    const parent = await concerning(old, () => endingForSuccessor(context, actor, old, now))
+    const successor = mintSuccessor(context, parent, actor, derivedId, asked, now)
     refuseUnlessAlive(old, now)
     await concerning(old, async () => {
       await checkHandout(context, actor, successor.record)

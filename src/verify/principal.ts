@@ -1,5 +1,5 @@
 import { type Entry, rootIdOf } from '../cache/entry.js'
-import type { RequestSignal } from '../cache/signals.js'
+import { endsWith, type RequestSignal } from '../cache/signals.js'
 import type { TokenHolder } from '../cache/standing.js'
 import type { JsonObject, Resources } from '../model/json.js'
 import { cutOff, ownFields } from '../model/own-fields.js'
@@ -168,8 +168,10 @@ export class TokenPrincipal extends OwnPrincipal implements Principal {
   /** Returns the holder of the token behind a principal that the instance with these signals made; `undefined` for anything else. */
   static holderFor(principal: unknown, signalOf: SignalOf): TokenHolder | undefined {
     if (!TokenPrincipal.#isFrom(principal, signalOf)) return undefined
-    const { id: tokenId, tenantId } = principal.#entry
-    return { principal, tokenId, tenantId, rootId: rootIdOf(principal.#entry), granted: OwnPrincipal.grantedTo(principal) }
+    const entry = principal.#entry
+    const { id: tokenId, tenantId } = entry
+    const granted = OwnPrincipal.grantedTo(principal)
+    return { principal, tokenId, tenantId, rootId: rootIdOf(entry), endsWith: endsWith(entry), granted }
   }
 
   /** Returns the entry behind a principal that the instance with these signals made; `undefined` for anything else. */

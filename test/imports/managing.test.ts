@@ -1,11 +1,14 @@
+import { latchkey } from 'latchkey'
 import { ownTokens, plainTokens, sanctumTokens, sha256Tokens } from 'latchkey/import'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { authenticate, management } from 'latchkey/web'
 import { expect, it, onTestFinished, vi } from 'vitest'
+import { internalsOf } from '../../src/instance.js'
 import { createManagement } from '../../src/management/index.js'
-import { mint } from '../latchkey/harness.js'
-import { accepting, oldToken, sha256 } from './world.js'
+import { holderActor } from '../../src/management/routes/self.js'
+import { mint, principalOf } from '../latchkey/harness.js'
+import { accepting, IMPORT_KEY, oldToken, SCOPES, sha256 } from './world.js'
 
 const old = sha256Tokens({ prefix: 'sk_', length: 35 })
 const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
@@ -164,4 +167,55 @@ it('a token whose format has ended still cannot manage tokens, and is not passed
     foreign,
   })
   expect([guarded.response?.status, asked]).toEqual([401, []])
+})
+
+it.each(['first', 'last'])(
+  'a successor that a holder creates expires with the first of the records that share its secret: the record listed %s',
+  async (place) => {
+    let now = Date.UTC(2030, 0, 1)
+    const shape = { prefix: 'sk_', length: 35 }
+    const [hashed, plain] = [sha256Tokens({ ...shape, name: 'hashed' }), plainTokens({ ...shape, name: 'plain' })]
+    const scopes = { ...SCOPES, 'tokens:rotate-self': 'Rotate itself' }
+    const formats = place === 'first' ? [plain, hashed] : [hashed, plain]
+    const tokens = latchkey({
+      ...{ prefix: 'acme_test', store: memoryStore(), scopes, logger: false, clock: () => now },
+      imports: { key: IMPORT_KEY, formats },
+    })
+    onTestFinished(() => tokens.close())
+    const { token, row } = oldToken(1)
+    const until = (days: number) => ({
+      ...{ name: 'Old', tenantId: 'acme', scopes: ['stock:read' as const, 'tokens:rotate-self' as const] },
+      expiresAt: new Date(now + days * 86_400_000),
+    })
+    await tokens.system.import([{ token }], { format: plain, map: () => until(2) })
+    await tokens.system.import([row], { format: hashed, map: () => until(365) })
+    const api = createManagement(tokens, {})
+    const call = async (method: string, path: string) => {
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+      const request = new Request(`https://api.test/t${path}`, { method, headers, ...(method === 'POST' && { body: '{"overlap":300}' }) })
+      return (await (await api.fetch(request, { actor: undefined }, '/t')).json()) as { token: string; record: { id: string; expiresAt: string } }
+    }
+    const end = new Date(now + 2 * 86_400_000).toISOString()
+    expect((await call('GET', '/self')).record.expiresAt).toBe(end)
+    const rotated = await call('POST', '/self/rotate')
+    expect(rotated.record.expiresAt).toBe(end)
+    expect((await tokens.system.get(rotated.record.id))?.expiresAt?.toISOString()).toBe(end)
+    now += 3 * 86_400_000
+    expect(await tokens.verify(rotated.token)).toMatchObject({ ok: false, code: 'token_expired' })
+  },
+)
+
+it('a holder cannot rotate a token whose secret another record has ended since', async () => {
+  const shape = { prefix: 'sk_', length: 35 }
+  const [hashed, plain] = [sha256Tokens({ ...shape, name: 'hashed' }), plainTokens({ ...shape, name: 'plain' })]
+  const tokens = accepting([hashed, plain])
+  const { token, row } = oldToken(1)
+  await tokens.system.import([{ token }], { format: plain, map })
+  await tokens.system.import([row], { format: hashed, map })
+  const principal = await principalOf(tokens.verify(token))
+  const holder = internalsOf(tokens).holderOf(principal)
+  if (holder === undefined) throw new Error('has no holder')
+  const { handle } = internalsOf(tokens).actAs(holderActor(holder))
+  for (const { id, importedFrom } of (await tokens.system.list()).items) if (importedFrom === 'plain') await tokens.system.deactivate(id)
+  await expect(handle.rotate(holder.tokenId)).rejects.toMatchObject({ code: 'conflict' })
 })

@@ -73,6 +73,6 @@ export const rotateSelf: Route = {
 }
 
 /** Returns the actor for a token's own requests: limited to its tenant and its own permissions. */
-export function holderActor({ tokenId, tenantId }: TokenHolder): Actor {
-  return ownActor({ id: `token:${tokenId}`, tenants: tenantId === undefined ? '*' : [tenantId], manages: 'all' })
+export function holderActor({ tokenId, tenantId, endsWith }: TokenHolder): Actor {
+  return ownActor({ id: `token:${tokenId}`, tenants: tenantId === undefined ? '*' : [tenantId], manages: 'all' }, endsWith)
 }

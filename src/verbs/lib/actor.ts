@@ -2,7 +2,7 @@ import { GrantDeniedError, InvalidInputError } from '../../errors.js'
 import type { Actor } from '../../model/actor.js'
 import { ERASED } from '../../model/event.js'
 import type { Resources } from '../../model/json.js'
-import { isOwnActor } from '../../model/own-actor.js'
+import { endingsOf, isOwnActor } from '../../model/own-actor.js'
 import { ownFields } from '../../model/own-fields.js'
 import type { Known } from '../../model/presenter.js'
 import type { Reach, StoredToken } from '../../model/record.js'
@@ -25,6 +25,8 @@ export type ReadActor = {
   readonly scopes: readonly string[] | undefined
   readonly resources: Resources | undefined
   readonly ip: string | undefined
+  /** For the holder of a token: the IDs of the other tokens that also end its credential, because they may have the same secret. */
+  readonly endsWith?: readonly string[] | undefined
 }
 
 /** The application itself. */
@@ -105,6 +107,7 @@ export function readActor(input: unknown): ReadActor {
     scopes: scopes && Object.freeze([...scopes]),
     resources,
     ip,
+    endsWith: endingsOf(input),
   })
 }
 
