@@ -39,6 +39,11 @@ export class Counts {
   }
 }
 
+/** Returns whether a party with this many places in a queue may take no more, while the queue has this many free places. */
+export function isShareUsedUp(taken: number, factor: number, free: number): boolean {
+  return taken >= free * PART * factor
+}
+
 /**
  * Counts the lookups of each caller and IPv6 site that are waiting or under way, so that no caller fills a whole queue.
  *
@@ -50,10 +55,9 @@ export class LookupShares {
 
   /** Returns whether this caller may add no lookup while the queue has this many free places. */
   isUsedUp(from: Origin, free: number): boolean {
-    const part = free * PART
-    const { limitedSite: site } = from
-    if (site !== undefined && this.#counts.of(site) >= part * SITE_FACTOR) return true
-    return this.#counts.of(from.caller) >= part * (from.caller === '' ? UNKNOWN_FACTOR : 1)
+    const { caller, limitedSite: site } = from
+    if (site !== undefined && isShareUsedUp(this.#counts.of(site), SITE_FACTOR, free)) return true
+    return isShareUsedUp(this.#counts.of(caller), caller === '' ? UNKNOWN_FACTOR : 1, free)
   }
 
   // A caller never has the same key as its limited site: their networks differ in length.

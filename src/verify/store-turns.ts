@@ -1,5 +1,5 @@
 import { type Named, namesOf, siteOfGroup } from '../cache/guessing.js'
-import { Counts, LookupShares } from '../cache/lookup-shares.js'
+import { Counts, isShareUsedUp, SITE_FACTOR, UNKNOWN_FACTOR } from '../cache/lookup-shares.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Presenter } from '../model/presenter.js'
@@ -42,6 +42,9 @@ type Job = Waiting & {
   waited: boolean
 }
 
+/** A party that waiting calls count for, and its part of the queue as a multiple of that of one caller. */
+type Share = { readonly key: string; readonly factor: number }
+
 /**
  * Runs store calls that any caller can cause, and that neither a cache nor a batch answers. These are reads of tickets, reads of tokens that are introspected,
  * revoked by possession or reported as leaked, and everything that the verbs read and change for an actor.
@@ -52,7 +55,8 @@ type Job = Waiting & {
 export class StoreTurns {
   readonly #timing: Timing
   readonly #report: Report
-  readonly #shares: LookupShares = new LookupShares()
+  /** How many calls each party has waiting or under way. */
+  readonly #calls: Counts = new Counts()
   readonly #line: WaitingParties<Job> = new WaitingParties()
   readonly #work: LimitedWork
   readonly #durations: Durations
@@ -82,12 +86,14 @@ export class StoreTurns {
   async run<T>(from: Presenter, where: FaultPlace, leftMs: number | undefined, work: () => MaybePromise<T>): Promise<T> {
     const names = namesOf(from)
     const named = this.#turnsOf(names)
-    if (!named.unlimited && this.#shares.isUsedUp(named, MAX_WAITING - this.#waiting)) {
+    const shares = named.unlimited ? [] : sharesOf(named)
+    const free = MAX_WAITING - this.#waiting
+    if (shares.some(({ key, factor }) => isShareUsedUp(this.#calls.of(key), factor, free))) {
       const error = new StoreUnavailableError('too many calls for this caller are waiting for the store')
       this.#report(where, error)
       throw error
     }
-    this.#enter(named)
+    this.#enter(named, shares)
     const { monotonic, deadlineMs } = this.#timing
     const dueAt = monotonic() + (leftMs ?? deadlineMs)
     // Within a site, calls by one caller for different tenants wait separately.
@@ -119,7 +125,7 @@ export class StoreTurns {
       )
     } finally {
       if (job !== undefined) this.#leave(job)
-      this.#exit(named)
+      this.#exit(named, shares)
     }
   }
 
@@ -150,20 +156,20 @@ export class StoreTurns {
       : { ...named, site: name, caller: name, limitedSite: undefined }
   }
 
-  #enter(named: Named): void {
+  #enter(named: Named, shares: readonly Share[]): void {
     const { name, site, unlimited } = named
     if (unlimited) return
-    this.#shares.add(named)
+    for (const { key } of shares) this.#calls.add(key)
     if (name === undefined) return
     const groups = this.#groups.get(name) ?? new Counts()
     this.#groups.set(name, groups)
     groups.add(site)
   }
 
-  #exit(named: Named): void {
+  #exit(named: Named, shares: readonly Share[]): void {
     const { name, site, unlimited } = named
     if (unlimited) return
-    this.#shares.remove(named)
+    for (const { key } of shares) this.#calls.remove(key)
     if (name === undefined) return
     const groups = this.#groups.get(name)
     groups?.remove(site)
@@ -196,6 +202,12 @@ export class StoreTurns {
   #next(): Job | undefined {
     return this.#work.isFull ? undefined : this.#line.next()
   }
+}
+
+/** Returns every party to which a waiting call is attributed. */
+function sharesOf({ caller, name, tenants, limitedSite }: Named): readonly Share[] {
+  const sites = tenants.length > 0 ? tenants.map((tenant) => siteOfGroup([tenant])) : limitedSite === undefined ? [] : [limitedSite]
+  return [{ key: name ?? caller, factor: caller === '' ? UNKNOWN_FACTOR : 1 }, ...sites.map((key) => ({ key, factor: SITE_FACTOR }))]
 }
 
 function partOf(places: number): number {

@@ -80,6 +80,26 @@ it.each(['acme', 'urn:acme'])('the actors of the tenant %s cannot fill the whole
   expect([other, names.length]).toEqual([undefined, 13])
 })
 
+it.each([
+  ['one actor that acts in one tenant after another', 2_000, (at: number) => ({ id: 'eve', group: [`t${Math.floor(at / 1_500)}`] })],
+  ['one actor in overlapping lists of tenants', 2_000, (at: number) => ({ id: 'eve', group: ['a', `t${at % 4}`] })],
+  ['the actors of a tenant with different lists of tenants', 5_000, (at: number) => ({ id: `eve ${at % 96}`, group: ['a', `t${at % 8}`] })],
+] as const)('%s: at most %i calls wait, and another call starts immediately', async (_who, most, from) => {
+  const { read, names } = heldReads(10_000)
+  let refused = 0
+  const all = 9_000
+  for (let at = 0; at < all; at += 1) {
+    void read(from(at), 'flood').catch(() => {
+      refused += 1
+    })
+  }
+  await until(() => names.length === 12)
+  // Refusals are known a few turns of the event loop after their calls.
+  await until(() => all - refused <= most + 20)
+  void read({ id: 'bob', group: ['other'] }, 'bob').catch(() => undefined)
+  await until(() => names.includes('bob'))
+})
+
 it('a read keeps its slot until it ends, even if its caller is gone', async () => {
   const { read, running, names } = heldReads()
   const gone = Array.from({ length: 16 }, (_, at) => read(`203.0.${at % 2}.9`, 'gone', 10).catch(({ code }) => code))
