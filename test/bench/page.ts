@@ -8,7 +8,7 @@ export type Measured = { readonly name: string; readonly result: Dated }
 /** The names of the variants that the tables compare. */
 const TERMS = [
   '- **Warm verification**: a verification of a token whose record is in the cache. A **miss** is a verification that has to read the store.',
-  '- **As adapters call it**: latchkey decides about the token and counts the use, but does not create the promise that `await tokens.verify()` returns.',
+  '- **As adapters call it**: latchkey makes the decision and counts the use, but does not create the promise that `await tokens.verify()` returns.',
   '- **Hand-written minimum**: a minimal correct verification. It checks the form of the token, computes one hash, compares the checksum and the digest, finds the record in a `Map`, and checks its status.',
   '- **Textbook code**: a typical verification with a regular expression, `createHash` and `timingSafeEqual`.',
   '- **Bare**: the same server without a guard. **CPU added** is the CPU time of a request minus the CPU time of a request to the bare server.',

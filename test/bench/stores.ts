@@ -69,7 +69,7 @@ for (const name of values.stores.split(',')) {
     say(`\n### ${name}\n`)
     say(
       table(
-        ['tokens', 'find', 'bare driver', 'ratio', '64 at a time, bare driver', '64 at a time, one find', 'bytes a token', 'filled at'],
+        ['tokens', 'find', 'bare driver', 'ratio', '64 at a time, bare driver', '64 at a time, one find', 'bytes per token', 'filled at'],
         reads,
       ),
     )

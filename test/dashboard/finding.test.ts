@@ -106,7 +106,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
     }
     return play({ before: make }, async ({ page }) => {
       await page.getByRole('link', { name: 'Web shop' }).waitFor()
-      // The response of a store that has no index for names and holds many tokens.
+      // The response from a store that has no index for names and holds many tokens.
       await page.route(
         (url) => url.searchParams.has('name'),
         (route) =>

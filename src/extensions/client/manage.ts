@@ -29,7 +29,7 @@ export type Continuation = {
 
 type Answer = { readonly body: { readonly [name: string]: unknown }; readonly date: number | undefined }
 
-/** Far more than any response of the API needs, because a record contains at most 16 KiB of metadata. */
+/** Far more than any response from the API needs, because a record contains at most 16 KiB of metadata. */
 const MAX_ANSWER_BYTES = 131_072
 /** Maximum delay accepted from the server: an hour. */
 const MAX_RETRY_SECONDS = 3600
@@ -158,5 +158,5 @@ function readRecord(value: unknown): RecordPart {
 }
 
 function unusable(why: string): ClientError {
-  return new ClientError('answer_invalid', `the response of the management API is unusable: ${why}`)
+  return new ClientError('answer_invalid', `the response from the management API is unusable: ${why}`)
 }

@@ -54,7 +54,7 @@ async function measure(framework: string, quick: boolean): Promise<Result> {
     if (limit === undefined) return []
     return [atMost(`CPU added per request in ${framework}, relative to ${name}`, limit, ours / added(name), '×', WHY)]
   })
-  const head = ['variant', 'CPU µs per request (median)', 'CPU µs added', 'added by latchkey, relative to this']
+  const head = ['variant', 'CPU µs per request (median)', 'CPU µs added', 'added by latchkey, relative to this variant']
   return { tables: [{ title: `CPU time of a request: ${framework}`, head, rows }], verdicts }
 }
 

@@ -163,7 +163,7 @@ function compare(framework: string, costs: ReadonlyMap<string, readonly number[]
     tables: [
       {
         title: `CPU time of a request, compared with that of a guard with the same duties: ${framework}`,
-        head: ['variant', 'CPU µs per request (median)', 'CPU µs added', 'added by latchkey, relative to this'],
+        head: ['variant', 'CPU µs per request (median)', 'CPU µs added', 'added by latchkey, relative to this variant'],
         rows,
       },
       {

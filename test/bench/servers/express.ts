@@ -36,7 +36,7 @@ export async function expressVariants(credentials: Credentials): Promise<readonl
   const passport = await createPassport(credentials)
   return [
     { name: 'bare', listener: api() },
-    { name: 'two no-op middlewares', listener: api(idle, idle) },
+    { name: 'two no-op middleware functions', listener: api(idle, idle) },
     { name: 'hand-written optimum', listener: api(optimum) },
     { name: 'latchkey', listener: api(authenticate(tokens), requireScopes('stock:read')) },
     { name: 'passport-http-bearer', listener: api(passport.initialize(), passport.authenticate('bearer', { session: false })) },

@@ -73,7 +73,7 @@ describe('a refused exchange', () => {
     let reads = 0
     const find: typeof store.find = async (ids) => {
       reads += 1
-      // This happens between the decision and the read of the primary.
+      // This happens between the decision and the read from the primary.
       if (reads === 2) await system.revoke(record.id)
       return await store.find(ids)
     }
