@@ -31,7 +31,8 @@ type Here = Context<Env>
 const NOWHERE = '//'
 const ID = /^[0-9A-Za-z]{16}$/
 // A handler whose mount path is too short mistakes the last part of its own path for an ID.
-const NO_ID = 'there is nothing at this path: IDs have 16 letters and digits. Check where the API is mounted, and its mountPath option'
+const NO_ID =
+  'there is nothing at this path: IDs consist of 16 letters and digits. Check where the API is mounted, and its mountPath option'
 
 /** Creates the handler of all routes. Its response depends only on the request and its caller. */
 export function createApp(

@@ -62,7 +62,7 @@ export function withIdempotencyKey(body: unknown, headers: Headers): unknown {
   const idempotencyKey = readIdempotencyKey(headers)
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
   if (Object.hasOwn(body, 'idempotencyKey')) {
-    throw fault('body', ['idempotencyKey'], 'unknown field; send it as the header Idempotency-Key')
+    throw fault('body', ['idempotencyKey'], 'unknown field; send it as the Idempotency-Key header')
   }
   return idempotencyKey === undefined ? body : { ...body, idempotencyKey }
 }

@@ -81,7 +81,7 @@ export const FAULT_PLACES: { readonly [Place in OwnPlace]: FaultHelp } = {
   consumerBehind: {
     code: 'LATCHKEY_CONSUMER_BEHIND',
     advice:
-      'Find out why the consumer is stuck, keep events longer, or forget it with forgetConsumer() if it no longer runs; the event consumer.behind also names it.',
+      'Find out why the consumer is stuck, keep events longer, or forget the consumer with forgetConsumer() if it no longer runs; the event consumer.behind also names it.',
   },
   deadLetter: { code: 'LATCHKEY_DEAD_LETTER', advice: 'Fix the receiver, and resend the events that deadLetters() lists.' },
   endpoint: { ...OWN, effect: 'Until this is fixed, the endpoint cannot answer requests.' },

@@ -115,7 +115,7 @@ export type Replacement = { readonly expectedVersion: number; readonly record: S
 /**
  * How many tokens may exist: of an owner within a tenant (without `tenantId`: among the tokens that have none) or, without `ownerId`, of a tenant. A
  * token counts until it is revoked or has expired at `now`, even while it is inactive, not yet valid, or in its overlap. `now` is the clock of a node: other
- * caps may have counted at a later time before, and stores neither correct it nor replace it with their own time.
+ * caps may already have counted at a later time, and stores neither correct it nor replace it with their own time.
  */
 export type TokenCap = {
   readonly prefix: string

@@ -26,7 +26,7 @@ const messages: { readonly [Kind in Fault]: string } = {
 }
 
 const UNUSED =
-  'the database cannot be reached: nothing listens at its address; check the host and port in the options, and that it is running'
+  'the database cannot be reached: nothing listens at its address; check the host and port in the options, and make sure that it is running'
 const UNRESOLVED = 'the database cannot be reached: its host name cannot be resolved; check the spelling in the options'
 const CROWDED = 'the database cannot be reached: it has no free connections; lower poolSize, or raise its connection limit'
 

@@ -19,7 +19,7 @@ const EVERY = 10_000
 export function addImport(program: Command, perform: Perform): void {
   const command = program
     .command('import')
-    .summary('import the tokens from another system from a CSV or JSON Lines file')
+    .summary("import another system's tokens from a CSV or JSON Lines file")
     .description(
       'Creates a record for each row of a file of tokens that another system issued. Rows that were imported before are skipped.',
     )

@@ -65,7 +65,7 @@ export class Refetch {
    */
   async wait(leftMs: number): Promise<void> {
     const fetching = this.begin()
-    if (fetching === undefined) throw new StoreUnavailableError('the published keys were fetched too often in the last seconds')
+    if (fetching === undefined) throw new StoreUnavailableError('the published keys were fetched too often in the last few seconds')
     await callOut({ what: 'the fetch of the published keys', where: 'keys', deadlineMs: leftMs, report: toldElsewhere }, () => fetching)
   }
 

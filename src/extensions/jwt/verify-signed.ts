@@ -95,7 +95,7 @@ const signedReader = objectOf({
 const foreignReader = objectOf({
   ...shape,
   algorithms: listOf(oneOf(ALGORITHMS, `must be one of ${ALGORITHMS.join(', ')}`), {
-    error: `must be some of ${ALGORITHMS.join(', ')}`,
+    error: `must be one or more of ${ALGORITHMS.join(', ')}`,
     min: 1,
   }).default(['RS256']),
   types: listOf(someText(), { min: 1, range: 'must not be empty' }).default(['at+jwt', 'jwt']),

@@ -75,6 +75,6 @@ async function hasLivingPredecessor({ store }: Context, token: StoredToken, now:
 export function tokenLimitReached(caps: readonly TokenCap[], exceeded: number): ConflictError {
   const cap = caps[exceeded]
   const [field, whose] = cap?.ownerId === undefined ? ['tenantId', 'this tenant'] : ['ownerId', 'this owner']
-  const message = `${field}: ${whose} has reached the limit of live tokens (${cap?.max}); revoke one first`
+  const message = `${field}: ${whose} has reached the limit on live tokens (${cap?.max}); revoke one first`
   return new ConflictError('token_limit_reached', message, { field })
 }

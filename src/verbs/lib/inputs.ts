@@ -103,7 +103,7 @@ export function checkLifetime(
   if (expiresAt === undefined) {
     if (limits.required) throw new InvalidInputError('expiresAt', 'is required: pass expiresAt or expiresIn')
     if (limits.maxSeconds !== undefined) {
-      throw new InvalidInputError('expiresAt', `is required here, because tokens live at most ${limits.maxSeconds} seconds`)
+      throw new InvalidInputError('expiresAt', `is required here, because tokens can last at most ${limits.maxSeconds} seconds`)
     }
     return
   }

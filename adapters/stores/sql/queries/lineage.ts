@@ -14,7 +14,7 @@ const MOST = 100
 export class ReplacedError extends StoreUnavailableError {
   constructor() {
     super(
-      'postgres store: another server replaced this server, as in a failover, so this server is no longer used: shut it down, or restart the nodes if it is the right one',
+      'postgres store: another server replaced this server, as in a failover, so this server is no longer used: shut it down, or restart the nodes if this server is the right one',
     )
   }
 }

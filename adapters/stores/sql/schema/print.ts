@@ -22,7 +22,7 @@ const grantsOf = (quirks: Quirks, names: Names): readonly string[] => {
     ),
     ...READ.map((name) => `grant select on ${table(name)} to ${user}`),
   ]
-  return ['-- Afterwards, grant the user of the application these rights, and no others:', ...grants.map((grant) => `--   ${grant};`)]
+  return ['-- Afterward, grant the user of the application these rights, and no others:', ...grants.map((grant) => `--   ${grant};`)]
 }
 
 /** Returns the SQL that `migrate()` runs on an empty database, for teams whose administrators run the SQL themselves. */

@@ -56,7 +56,7 @@ export const feedCases: StoreCases = {
           ensureEqual(
             [feed.bulk, feed.everything],
             [[], false],
-            'changes of single tokens and owners must not be reported as bulk revocations or as everything',
+            'changes to single tokens and owners must not be reported as bulk revocations or as everything',
           )
           const { cursor: _, ...news } = await stage.second.changes(feed.cursor, limit)
           ensureEqual(news, { ...NOTHING, more: false }, 'changes() must return nothing after the end of the feed')
