@@ -163,7 +163,7 @@ export class AuditCheck {
       this.#prunedThrough = Math.max(this.#prunedThrough, this.#prunedUnproven)
       this.#erasures.proven()
     } else if (signature !== undefined) this.#wrong(seal.number, 'the signature of the seal does not verify')
-    else if (this.#isSigned) this.#wrong(seal.number, 'the seal is not signed, but one before it is')
+    else if (this.#isSigned) this.#wrong(seal.number, 'the seal is not signed, but an earlier one is')
     this.#isSigned ||= this.#lastIsSigned
   }
 

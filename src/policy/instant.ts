@@ -68,7 +68,7 @@ export function readInstant(place: InputPlace, input: unknown): number {
 
 function checkNumber(place: InputPlace, input: number): number {
   if (!Number.isFinite(input)) throw new InvalidInputError(place, `must be an instant, not ${input}`)
-  if (!Number.isInteger(input)) throw new InvalidInputError(place, `must be an integer of milliseconds since the epoch, not ${input}`)
+  if (!Number.isInteger(input)) throw new InvalidInputError(place, `must be a whole number of milliseconds since the epoch, not ${input}`)
   return input
 }
 

@@ -237,7 +237,7 @@ describe.skipIf(skip !== undefined)(`usage retention of a week ${skip ?? ''}`, (
     )
   })
 
-  it('counts that are kept for only hours are labeled in hours', () =>
+  it('counts that are kept for only a few hours are labeled in hours', () =>
     play({ ...two, options: { retention: { usage: '6h' } } }, async ({ page, world }) => {
       const { token } = await world.tokens.system.create({ name: 'CI', scopes: ['orders:read'] })
       await world.tokens.verify(token)

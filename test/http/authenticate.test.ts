@@ -159,7 +159,7 @@ describe('options', () => {
     expect(guard({ headers: [] })).toMatchObject({ response: { status: 401 } })
   })
 
-  it('an undefined option means its default', () => {
+  it('an option that is undefined has its default value', () => {
     const guard = createGuard(
       tokens,
       { optional: undefined, realm: undefined, credential: undefined, errorBody: undefined },

@@ -36,7 +36,7 @@ describe('instants', () => {
     ['Infinity', Number.POSITIVE_INFINITY],
     ['minus Infinity', Number.NEGATIVE_INFINITY],
     ['a negative number', -1, /before 1970/],
-    ['a fraction', 1_900_000_000_000.5, /integer of milliseconds/],
+    ['a fraction', 1_900_000_000_000.5, /whole number of milliseconds/],
     ['seconds', 1_900_000_000, /looks like seconds; pass milliseconds/],
     ['the number one', 1, /looks like seconds/],
     ['a Date created from seconds', new Date(1_900_000_000), /looks like seconds/],

@@ -116,7 +116,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
         throw refusedUse(use, 'scope_insufficient', 'the subject token does not have all of these scopes')
       const resources = asked.resources ?? parent.resources
       if (asked.resources !== undefined && !resourcesWithin(asked.resources, parent.resources))
-        throw refusedUse(use, 'resource_denied', 'the subject token has no access to some of these resources')
+        throw refusedUse(use, 'resource_denied', 'the subject token does not have access to all of these resources')
       const claims = {
         iss: issuer,
         ...claimsOf(record),

@@ -265,7 +265,7 @@ export const filterCases: StoreCases = {
           ensureSameMembers(
             await listNames(stage, { idStartsWith }),
             names,
-            `list() must return exactly IDs that start with ${idStartsWith}`,
+            `list() must return exactly the IDs that start with ${idStartsWith}`,
           )
         }
         ensureEqual(
