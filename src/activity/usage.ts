@@ -65,7 +65,7 @@ export class UsageRecorder {
     if (at !== undefined) this.#slot(entry)?.touch(at, ip)
   }
 
-  /** Counts one use. Texts are empty where unknown; `scope` names what the route required. */
+  /** Counts one use. Strings are empty where unknown; `scope` names what the route required. */
   count(entry: Entry, now: number, endpoint: string, outcome: string, scope: string, ip: string | undefined): void {
     const at = this.#dates.of(now)
     const slot = at === undefined ? undefined : this.#slot(entry, outcome)

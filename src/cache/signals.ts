@@ -74,7 +74,7 @@ export class Signals {
   readonly #watches: Map<string, Watch> = new Map()
   /** The watched tokens that end together with a token, by the ID of that token. */
   readonly #together: Map<string, Set<string>> = new Map()
-  /** For requests whose end is never reported. A signal that was garbage-collected needs no watch. */
+  /** For requests whose end is never reported. A signal that has been garbage-collected needs no watch. */
   readonly #collected: ReturnType<typeof createCollected> = createCollected()
   #stopped = false
 

@@ -4,7 +4,7 @@ import { fieldValues, type HeaderSource } from './request.js'
 
 /** Fields that identify the sender, regardless of what a guard reads. */
 const PROVING = ['authorization', 'proxy-authorization', 'cookie', 'sec-websocket-protocol']
-/** Shorter texts are not treated as secrets, because many words contain them. */
+/** Shorter strings are not treated as secrets, because many words contain them. */
 const SHORTEST = 6
 // RFC 9110 §11.4: a credential begins with the name of its scheme.
 const SCHEME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ +(?=\S)/
@@ -14,7 +14,7 @@ const SHORTEST_PIECE = 16
 
 /** A caller chooses the number of words, and decoding and searching for very many of them would delay all other requests. */
 const MOST_WORDS = 256
-/** The maximum length of all the texts to search for, for the same reason: header fields of about 9 KB. */
+/** The maximum length of all the strings to search for, for the same reason: header fields of about 9 KB. */
 const MOST_TEXT = 2 ** 16
 /** How many times a word is decoded. RFC 6749 §2.3.1: a client's secret is form-encoded, then paired with its ID in base64. A cookie may be encoded again. */
 const MOST_DECODINGS = 3

@@ -2,6 +2,6 @@
 export type ForeignShapes = {
   /** Their `Authorization` schemes, in lower case. */
   readonly schemes: readonly string[]
-  /** Returns whether this credential could be one of theirs. */
+  /** Returns whether this could be a credential of those systems. */
   readonly admits: (credential: string) => boolean
 }

@@ -45,7 +45,7 @@ export type ImportProblem = {
   readonly field?: string
   /** Never quotes the row. */
   readonly message: string
-  /** A copy of the error that `map` threw, without the texts of the row. */
+  /** A copy of the error that `map` threw, without any text from the row. */
   readonly cause?: unknown
 }
 

@@ -1,6 +1,6 @@
 import type { Duration, InstantInput } from './record.js'
 
-/** The maximum length of each text in a use, such as its endpoint; longer texts are truncated. */
+/** The maximum length of each string in a use, such as its endpoint; longer strings are truncated. */
 export const MAX_USE_TEXT = 200
 
 /** The name under which endpoints and addresses above the limits are counted. */

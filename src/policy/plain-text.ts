@@ -26,7 +26,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u
 /** Control characters and all of the characters above, without exceptions. A character that would justify an exception can itself be removed. */
 export const KEPT_OUT: RegExp = /[\p{Cc}\p{Surrogate}\p{Default_Ignorable_Code_Point}\u2028\u2029\u2800\ufff9-\ufffb]/gu
 
-/** Removes the characters that are not allowed in our texts from external text. */
+/** Returns external text without the characters that are not allowed in our own text. */
 export function toPlain(text: string): string {
   return text.replace(KEPT_OUT, '')
 }

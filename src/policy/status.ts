@@ -21,7 +21,7 @@ export function statusOf(token: Lifecycle, now: number): TokenStatus {
   return 'active'
 }
 
-/** Returns whether the expiry of a token has passed. Its status does not show that if the token is revoked, inactive or pending. */
+/** Returns whether the expiry of a token has passed. The status of a token does not show this if the token is revoked, inactive or pending. */
 export function hasExpired({ expiresAt }: Pick<Lifecycle, 'expiresAt'>, now: number): boolean {
   return expiresAt !== undefined && !isBeforeEnd(expiresAt, now)
 }

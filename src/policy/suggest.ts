@@ -13,7 +13,7 @@ export function closest(text: string, candidates: readonly string[]): string | u
   for (const candidate of candidates.slice(0, MAX_CANDIDATES)) {
     if (Math.abs(candidate.length - wanted.length) >= fewest) continue
     const edits = editDistance(wanted, candidate, fewest)
-    // If there are as many edits as characters, the texts have nothing in common.
+    // If there are as many edits as characters, the two strings have nothing in common.
     if (edits < fewest && edits < wanted.length) [best, fewest] = [candidate, edits]
   }
   return best

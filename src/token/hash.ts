@@ -6,7 +6,7 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 export type HashEngine = {
   readonly name: string
   sha256(text: string): string
-  /** Prepares the key (its UTF-8 bytes) once. The returned function digests any number of texts. */
+  /** Prepares the key (its UTF-8 bytes) once. The returned function digests any number of strings. */
   hmacSha256(key: string): (text: string) => string
 }
 

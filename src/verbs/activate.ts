@@ -13,7 +13,7 @@ import { checkHandout } from './lib/handout.js'
  * does not change.
  *
  * @throws NotFoundError `not_found`
- * @throws GrantDeniedError `grant_denied`, when the token has more permissions than the actor may grant, or was deactivated by an actor with wider reach
+ * @throws GrantDeniedError `grant_denied`, when the token has more permissions than the actor may grant, or was deactivated by an actor with a wider reach
  * @throws ConflictError `conflict`, when the token is revoked or `version` is stale
  */
 export async function activate(context: Context, actor: ReadActor, id: unknown, options: unknown): Promise<TokenRecord> {
@@ -22,7 +22,7 @@ export async function activate(context: Context, actor: ReadActor, id: unknown, 
     if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is revoked, which cannot be undone')
     if (current.deactivatedAt === undefined) return undefined
     if (!reachesAsFarAs(actor, current.deactivatedReach)) {
-      throw new GrantDeniedError('actor', 'this token was deactivated by someone with wider reach than you: ask them to activate it')
+      throw new GrantDeniedError('actor', 'this token was deactivated by someone with a wider reach than yours: ask them to activate it')
     }
     await checkHandout(context, actor, current)
     const record = withChanges(current, now, { deactivatedAt: undefined, deactivatedBy: undefined, deactivatedReach: undefined })

@@ -6,7 +6,7 @@ import { auditEvent } from './lib/audit.js'
 import { changeToken, readVersion, type Step, withChanges } from './lib/change.js'
 
 /**
- * Deactivates a token until it is activated again. An inactive token is returned unchanged, unless the actor has wider reach than the actor that deactivated
+ * Deactivates a token until it is activated again. An inactive token is returned unchanged, unless the actor has a wider reach than the actor that deactivated
  * it.
  *
  * @throws NotFoundError `not_found`
@@ -20,7 +20,7 @@ export async function deactivate(context: Context, actor: ReadActor, id: unknown
   })
 }
 
-/** The step that deactivates a token. An actor with wider reach takes over an existing deactivation, so the earlier actor can no longer lift it. */
+/** The step that deactivates a token. An actor with a wider reach takes over an existing deactivation, so the earlier actor can no longer lift it. */
 export function stop(current: StoredToken, actor: ReadActor, now: number): Step {
   if (current.deactivatedAt !== undefined && !reachesBeyond(actor, current.deactivatedReach)) return undefined
   const record = withChanges(current, now, { deactivatedAt: now, deactivatedBy: actor.id, deactivatedReach: reachOf(actor) })

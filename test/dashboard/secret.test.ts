@@ -19,7 +19,7 @@ describe.skipIf(skip !== undefined)(`a token shown once ${skip ?? ''}`, () => {
       expect(await page.locator('[data-token]:not(:empty)').textContent()).toBe(token)
     }))
 
-  it('a token that was dismissed remains in no DOM, URL, history, storage, cache or memory of the page', () =>
+  it('a dismissed token does not remain in the DOM, URL, history, storage, cache or memory of the page', () =>
     play({}, async ({ page, world }) => {
       const client = await page.context().newCDPSession(page)
       const token = await createByPage(page, 'ERP')

@@ -45,7 +45,7 @@ it.each<readonly [string, string, readonly string[]]>([
   expect(secretsIn([...fields], [])).toContain(secret)
 })
 
-it('an ordinary number of cookies does not cause whole error texts to be hidden', () => {
+it('an ordinary number of cookies does not cause entire error messages to be hidden', () => {
   const long = { json: JSON.stringify({ claims: SECRET.repeat(90) }), hex: '0123456789abcdef'.repeat(240) }
   const many = Array.from({ length: 40 }, (_, at) => `cookie${at}=${SECRET}${at}`).join('; ')
   for (const cookie of [`s=${btoa(long.json)}`, `s=${encodeURIComponent(long.json)}`, `s=${long.hex}`, many]) {
@@ -75,6 +75,6 @@ it('a secret that a cookie contains with JSON escapes is found as the host reads
   }
 })
 
-it('whole error texts are hidden if a request has too much text that could be a secret', () => {
+it('entire error messages are hidden if a request has too much text that could be a secret', () => {
   expect(secretsIn(['cookie', `s=${'a%2525:'.repeat(9000)}`], [])).toBe(EVERY_TEXT)
 })

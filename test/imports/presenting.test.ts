@@ -65,7 +65,7 @@ it('never treats a latchkey token as a token of another format, whatever its pre
   const ours = await mint(tokens)
   const theirs = (await other.system.create({ name: 'x', scopes: ['stock:read'] })).token
   const forged = `${ours.token.slice(0, -1)}${ours.token.endsWith('0') ? '1' : '0'}`
-  // These rows claim that the texts are tokens of the old system.
+  // These rows claim that the strings are tokens of the old system.
   await tokens.system.import([{ token: ours.token }, { token: theirs }, { token: forged }], { format: any, map })
   await tokens.system.revoke(ours.record.id)
   store.behave()

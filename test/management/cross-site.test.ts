@@ -165,7 +165,7 @@ describe('an allowed origin', () => {
     expect((await call('POST', `/${id}/revoke`, { actor: admin, headers: { ...headers, origin: 'https://evil.test' } })).status).toBe(403)
   })
 
-  it('preflights of an allowed origin permit the header that carries the token', async () => {
+  it('preflight requests from an allowed origin permit the header that carries the token', async () => {
     const allowedOrigins = ['https://admin.example.com']
     for (const [credential, expected] of [
       [{ header: 'X-Api-Key' }, ['authorization', 'x-api-key']],
@@ -181,7 +181,7 @@ describe('an allowed origin', () => {
     }
   })
 
-  it('preflights of an allowed origin are answered without authentication', async () => {
+  it('preflight requests from an allowed origin are answered without authentication', async () => {
     const { call } = harness({}, { allowedOrigins: ['https://admin.example.com'] })
     const answer = await call('OPTIONS', '/AAAAAAAAAAAAAAAA', { headers })
     expect(answer.status).toBe(204)

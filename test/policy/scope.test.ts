@@ -56,7 +56,7 @@ test('a grant is a name, a wildcard or a group', () => {
   expect(groups.filter((text) => !isGroupReference(text))).toEqual([])
 })
 
-test('a huge text is not a grant', () => {
+test('a huge string is not a grant', () => {
   for (const text of ['a'.repeat(5_000_000), 'a:'.repeat(2_500_000), `${'a:'.repeat(2_500_000)}*`]) expect(isGrant(text)).toBe(false)
 })
 

@@ -23,7 +23,7 @@ test('closest() suggests nothing for an unrelated word', () => {
   expect(closest('x', ['id', 'as'])).toBeUndefined()
 })
 
-test('closest() handles long texts and large catalogues, and suggests nothing', () => {
+test('closest() handles long strings and large catalogues, and suggests nothing', () => {
   const large = Array.from({ length: 100_000 }, (_, at) => `scope:${at}`.padEnd(60, 'x'))
   for (let at = 0; at < 20; at++) {
     expect(closest('y'.repeat(5_000_000), large)).toBeUndefined()

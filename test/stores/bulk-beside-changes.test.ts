@@ -122,7 +122,7 @@ const bulkTests = (server: Server): void => {
     expect(await read(later)).toMatchObject({ bulkId: stamp.bulkId })
   })
 
-  it('a large bulk revocation revokes many tokens that were added while it ran before it holds the feed', async () => {
+  it('if many tokens were added while it ran, a large bulk revocation revokes them before it locks the feed', async () => {
     const { bulk } = await begun(await addMany('large'))
     const later = await addMany('large')
     await add('small')

@@ -32,7 +32,7 @@ describe('ensureEqual', () => {
     ensureEqual({ a: undefined, b: { d: 1, c: [2] } }, { b: { c: [2], d: 1 } }, 'x')
   })
 
-  it('ensureEqual() reports what was expected and where long texts differ', () => {
+  it('ensureEqual() reports what was expected and where long strings differ', () => {
     expect(() => ensureEqual({ a: 1 }, { a: 2 }, 'the count')).toThrow('the count\n  expected {"a": 2}\n  but got  {"a": 1}')
     const long = 'x'.repeat(5000)
     let message = ''

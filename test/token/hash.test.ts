@@ -53,7 +53,7 @@ describe.each(engines)('$name', (engine) => {
     fc.assert(
       fc.property(keys, fc.array(ascii, { minLength: 1, maxLength: 5 }), (key, texts) => {
         const hmac = engine.hmacSha256(key)
-        // One prepared key digests many texts of falling and rising length. Nothing of one text may carry over to the next.
+        // One prepared key digests many strings of falling and rising length. Nothing from one string may carry over to the next.
         for (const text of [...texts, ...texts.reverse()]) {
           expect(hmac(text)).toBe(createHmac('sha256', key).update(text).digest('hex'))
           expect(engine.sha256(text)).toBe(createHash('sha256').update(text).digest('hex'))
@@ -63,7 +63,7 @@ describe.each(engines)('$name', (engine) => {
     )
   })
 
-  test('digests texts of every length, whatever was digested before', () => {
+  test('digests strings of every length, whatever was digested before', () => {
     const hmac = engine.hmacSha256('key')
     for (const length of [400, 0, 193, 192, 191, 64, 63, 1, 193, 5_000]) {
       const text = 'x'.repeat(length)

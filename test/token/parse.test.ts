@@ -96,7 +96,7 @@ describe('hostile input', () => {
     ['a revoked proxy', revoked],
     ['a Buffer', Buffer.from(token)],
     ['empty text', ''],
-    ['a huge text', 'acme_live_'.repeat(1_000_000)],
+    ['a huge string', 'acme_live_'.repeat(1_000_000)],
     ['a leading space', ` ${token}`],
     ['a trailing line break', `${token}\n`],
     ['a NUL inside', token.replace('_live_', '_live\u0000')],

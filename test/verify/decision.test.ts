@@ -84,7 +84,7 @@ describe('a forged secret with a valid checksum', () => {
     expect(await refusedOf(tokens, good.record.id)).toContainEqual(['secret_mismatch', INSIDE])
   })
 
-  it('a forged secret of a rotated token is not reported as reuse of the old token', async () => {
+  it('a forged secret for a rotated token is not reported as reuse of the old token', async () => {
     const { tokens } = counted()
     const { token, record } = await mint(tokens)
     await tokens.system.rotate(record.id)

@@ -11,7 +11,7 @@ export const oneAtATime = <K extends object>(): (<T>(key: K, work: () => T | Pro
   }
 }
 
-/** Like `oneAtATime`, with texts as keys. A key is kept only while work waits or runs. */
+/** Like `oneAtATime`, with strings as keys. A key is kept only while work waits or runs. */
 export const oneAtATimeByText = (): (<T>(key: string, work: () => T | Promise<T>) => Promise<T>) => {
   const last: Map<string, Promise<unknown>> = new Map()
   return async (key, work) => {

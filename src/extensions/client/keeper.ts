@@ -38,7 +38,7 @@ export function createKeeper(settings: Settings): Keeper {
   const holder = crypto.randomUUID()
   /** A successor that could not yet be saved. */
   let unsaved: Successor | undefined
-  /** The token that this client replaced last. A storage that still has it is out of date. */
+  /** The token that this client replaced last. Storage that still has it is out of date. */
   let spent: string | undefined
   /** The lost successors that this client replaced last. A slow process may still write one to the storage. */
   let ended: readonly string[] = []

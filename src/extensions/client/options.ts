@@ -144,7 +144,7 @@ function readUrl(name: string, value: unknown, path: RegExp): URL {
   const text: string = typeof value === 'string' ? value : Object(value).href
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url !== undefined && url.href === url.origin + url.pathname && /^http/.test(url.protocol) && path.test(url.pathname)) return url
-  throw invalid(name, 'must be https:// or http:// and a host, without user, query or fragment; only `manage` has a path')
+  throw invalid(name, 'must be https:// or http:// and a host, without user, query or fragment; only `manage` may have a path')
 }
 
 function readDuration(name: string, value: unknown, min: number, max: number): number {

@@ -80,7 +80,7 @@ const reader = objectOf({
  * @param from - the instance over the old store
  * @param to - an instance with the same prefix, peppers and import key, over a store that has no data of this prefix
  * @throws InvalidInputError `invalid_input` if tokens of `from` would not be valid with `to`
- * @throws ConflictError `conflict` if the new store is not empty, the stores differ in the end, or another copy has taken over
+ * @throws ConflictError `conflict` if the new store is not empty, the stores still differ at the end, or another copy has taken over
  * @throws StoreUnavailableError `store_unavailable`
  * @example
  * ```ts

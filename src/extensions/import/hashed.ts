@@ -71,7 +71,7 @@ export function plainTokens(options: PlainTokensOptions): TokenFormat {
   return plainFormat({ name, until, shape: readShapeOf(shape), column })
 }
 
-/** Creates a format of tokens in plain text. */
+/** Creates a format for tokens in plain text. */
 export function plainFormat({
   name,
   until,

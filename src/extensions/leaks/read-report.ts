@@ -24,7 +24,7 @@ export async function readReport(bytes: Uint8Array): Promise<readonly Find[]> {
   }
   if (!Array.isArray(report)) throw new InvalidInputError('body', 'must be an array of findings')
   if (report.length > MAX_FINDS) throw new InvalidInputError('body', `contains more than ${MAX_FINDS} findings`)
-  // Long texts with many escapes take up to a millisecond each.
+  // Long strings with many escapes take up to a millisecond each.
   const giveWay = createTurns(() => performance.now())
   const finds: Find[] = []
   for (const [at, value] of report.entries()) {

@@ -17,7 +17,7 @@ export type Signer = {
  * Derives the signing keys of an endpoint, one from each of the host's keys (HKDF-SHA-256, RFC 5869). They reveal nothing about each other and are not stored.
  */
 export function createSigner(webhookKeys: readonly Uint8Array[], prefix: string, endpoint: string): Signer {
-  // Neither part contains a NUL, so different pairs always give different texts.
+  // Neither part contains a NUL, so different pairs always give different strings.
   const info = new TextEncoder().encode(`${prefix}\0${endpoint}`)
   const secrets = webhookKeys.map((key) => {
     const derived = hkdf(sha256, key, new TextEncoder().encode(SALT), info, KEY_BYTES)

@@ -232,7 +232,7 @@ function problemOf({ field, message }: LatchkeyError): { readonly field?: string
   return { field: named, message: message.replace(`${field}: `, () => `${named}: `) }
 }
 
-/** Collects the texts of a row, which a host function may repeat in an error. Skips shorter texts, which are part of many words. */
+/** Collects the strings in a row, which a host function may repeat in an error. Skips shorter strings, which are part of many words. */
 function textsIn(row: unknown): readonly string[] {
   try {
     const values = typeof row === 'object' && row !== null ? Object.values(row) : [row]

@@ -128,7 +128,7 @@ it('a holder that lost the response and was suspended past the overlap is told t
   expect(await call(client)).toEqual({ status: 200, caller: idOf(given) })
 })
 
-it('a storage that saves only the token can still finish a rotation in the same process', async () => {
+it('a rotation can still be finished in the same process if the storage saves only the token', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const save = ({ token }: { token: string }): void => store.save({ token })

@@ -104,7 +104,7 @@ it('settled() rejects if the response to a rotation was lost, and a proxy refuse
   )
 })
 
-it('settled() reads a storage that does not answer only a few times', async () => {
+it('settled() stops after a few reads if the storage does not answer', async () => {
   const state = { hangs: false, loads: 0 }
   world.intercept(async (request, next) => {
     const response = await next()
@@ -120,7 +120,7 @@ it('settled() reads a storage that does not answer only a few times', async () =
   await call(client)
   state.loads = 0
   await expect(client.settled()).rejects.toThrow('the token may be lost')
-  // A look takes a whole deadline, and there were 30.
+  // Each read takes a whole deadline, and there used to be 30 of them.
   expect(state.loads).toBeLessThan(12)
 })
 

@@ -312,7 +312,7 @@ describe('a real OAuth client library', () => {
     expect(await ask()).toEqual({ active: false })
   })
 
-  it('protectedResource() rejects an authorization server that is not an https URL (RFC 8414 §2)', () => {
+  it('protectedResource() rejects an authorization server whose identifier is not an https URL (RFC 8414 §2)', () => {
     const { tokens } = createTokens()
     const options = { resource: 'https://api.example', authorizationServers: ['https://auth.example', 'http://auth.example'] }
     expect(() => protectedResource(tokens, options)).toThrow(expect.objectContaining({ field: 'authorizationServers.1' }))

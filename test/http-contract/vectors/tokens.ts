@@ -3,7 +3,7 @@ import { forgeryNames } from '../world.js'
 
 const invalid = { refused: 'token_invalid' } as const
 
-/** Token texts, valid and invalid, and the states of a token. */
+/** Token strings, valid and invalid, and the states of a token. */
 export const tokenVectors: readonly Vector[] = [
   ...each(forgeryNames, (name) => get('/api/whoami', bearer(name)), invalid, 'forgery '),
   ...each(

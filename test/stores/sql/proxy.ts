@@ -9,7 +9,7 @@ export type DatabaseProxy = {
   die(): Promise<void>
   /** Drops every connection without telling either side, and accepts new ones. */
   forget(): void
-  /** Blocks the first connection that sends these texts, starting with the last text, as if its process had stopped. */
+  /** Blocks the first connection that sends these strings, starting with the last string, as if its process had stopped. */
   stopWithin(texts: readonly string[]): void
   hasStopped(): boolean
   /** Accepts connections again, on the same port. */

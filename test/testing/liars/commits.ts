@@ -133,7 +133,7 @@ export const commitLiars: readonly Liar[] = [
   },
   {
     name: 'revokes only half of the matching tokens',
-    caughtBy: 'revokeWhere() revokes all of 1,100 tokens',
+    caughtBy: 'revokeWhere() revokes all 1,100 tokens',
     create() {
       const honest = memoryStore()
       return single({

@@ -39,7 +39,7 @@ export type SqliteHandle = {
 
 /** The maximum number of prepared statements kept. The library itself needs far fewer. */
 const MOST_PREPARED = 256
-/** Longer texts are inserts of many rows, which hardly ever repeat. */
+/** Longer statements are inserts of many rows, which hardly ever repeat. */
 const LONGEST_PREPARED = 4_000
 
 /**

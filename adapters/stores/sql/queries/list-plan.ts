@@ -13,7 +13,7 @@ const FEW_EXPIRED = 100_000
 const RELIED_ON_MS = 60_000
 /** In a tenant with at most this many tokens, a search reads them all. */
 const SMALL_TENANT = 5_000
-/** Shorter texts contain no three-letter piece, and longer texts cannot be names. */
+/** Shorter strings contain no three-letter piece, and longer strings cannot be names. */
 const SEARCHABLE = { from: 3, to: 300 }
 
 /** At most one in 3,844 IDs begins with two given characters. */

@@ -51,7 +51,7 @@ export const sqliteMigrations = ({ tablePrefix }: Names): readonly Migration[] =
       statements: [],
       optional: {
         statements: searchStatements(tablePrefix),
-        // A SQLite that was built without FTS5 searches names without an index.
+        // A build of SQLite without FTS5 searches names without an index.
         forgives: (error) => isErrorLike(error) && /no such (module|tokenizer)/.test(error.message),
       },
     },

@@ -104,7 +104,7 @@ export const hostTransactionCases: StoreCases = {
           ensureEqual(known, { ok: false, conflict: before[0] }, 'commitIn() must report an existing event ID as the conflict')
           ensureEqual(await add(fine), { ok: true }, 'the transaction must continue after a refused addition')
           await commit()
-          ensureEqual(await placed(stage), idsOf(fine.events), 'only the events of accepted additions must be left to place')
+          ensureEqual(await placed(stage), idsOf(fine.events), 'only the events of accepted additions must be waiting to be placed')
           ensureEqual(await findOne(stage.store, other?.id ?? ''), undefined, 'a refused addition must write no token')
         })
       },

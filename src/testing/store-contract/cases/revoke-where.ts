@@ -118,7 +118,7 @@ export const revokeWhereCases: StoreCases = {
       },
     },
     {
-      title: 'revokeWhere() revokes all of 1,100 tokens',
+      title: 'revokeWhere() revokes all 1,100 tokens',
       async run(stage) {
         const made = Array.from({ length: 1100 }, (_, index) => token(stage.prefix, { createdAt: START + (index % 7) }))
         await insert(stage.store, made)

@@ -79,7 +79,7 @@ export const ticketCases: StoreCases = {
         const kept = await Promise.all(
           Array.from({ length: 24 }, async (_, turn) => stage.handle(turn).saveTicket(ticket(stage, id, turn), room({ max: 5 }))),
         )
-        ensureEqual(kept.filter(Boolean).length, 5, 'exactly 5 tickets must fit a limit of 5, not counting an expired one')
+        ensureEqual(kept.filter(Boolean).length, 5, 'exactly 5 tickets must fit within a limit of 5, not counting an expired one')
         ensureEqual(
           await stage.store.saveTicket(ticket(stage, other.id, 100), room({ max: 5 })),
           true,
