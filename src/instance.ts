@@ -115,9 +115,7 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   /**
    * Passes every audit event to a handler: in order, at least once, and on one node at a time, even if many nodes call this under the same name. The
    * position of a name is kept in the store. Needs an actor who sees every event, such as `tokens.system`.
-   *
-   * It runs until `stop()` or `close()`, and keeps the process alive until then. A handler that fails receives the same event again, after growing
-   * waits up to 30 s.
+   * It runs until `stop()` or `close()`, and keeps the process alive until then. A failed handler gets the event again, after growing waits of up to 30 s.
    *
    * @example
    * ```ts
