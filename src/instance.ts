@@ -6,6 +6,7 @@ import { InvalidInputError, LatchkeyError } from './errors.js'
 import type { Actor } from './model/actor.js'
 import type { Attempted } from './model/attempted.js'
 import { aboutCopies } from './model/copies.js'
+import type { CountedUse } from './model/counted-use.js'
 import type { AuditAction, AuditEvent, ConsumeOptions, EventConsumer, EventHandler, LeakInput, LeakReported } from './model/event.js'
 import type { ExplainInput, Explanation } from './model/explanation.js'
 import type { ForeignShapes } from './model/foreign-shapes.js'
@@ -175,9 +176,6 @@ export interface Latchkey<S extends string = string> extends Authenticator<S> {
   close(): Promise<void>
 }
 
-/** The outcome of a use that was admitted. `undecided`: it ended without a decision, and counts neither as allowed nor as refused. */
-export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited' | 'undecided' | 'lookup_failed'
-
 /** Decides whether to accept credentials, for the adapters. */
 export type Decider = {
   /** The scopes that exist, where they are known. */
@@ -214,11 +212,8 @@ export type Decider = {
   suggest?(scope: string): string | undefined
   /** The uses that wait for the end of their requests. Absent: uses are counted only when `countUse` is called. */
   readonly openUses?: OpenUses | undefined
-  /** Counts one use that `decide` allowed. `scope` is what the route required; `outcome` names a refusal that followed. */
-  countUse(
-    principal: Principal,
-    use: { readonly endpoint?: string; readonly scope?: string; readonly ip?: string; readonly outcome?: UseOutcome },
-  ): void
+  /** Counts one use that `decide` allowed. */
+  countUse(principal: Principal, use: CountedUse): void
 }
 
 /** The internal interface of an instance, for the management API and the extensions. */

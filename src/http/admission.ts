@@ -1,5 +1,6 @@
 import type { OpenUse } from '../activity/open-uses.js'
-import type { Decider, UseOutcome } from '../instance.js'
+import type { Decider } from '../instance.js'
+import type { UseOutcome } from '../model/counted-use.js'
 import type { Principal, RateState } from '../model/principal.js'
 import { endRequest } from '../verify/principal.js'
 import type { OnWarning } from './diagnostics.js'
@@ -7,7 +8,10 @@ import { systemMonotonic } from './options.js'
 import type { PlainResponse } from './problem.js'
 import type { Refuse } from './refuse.js'
 
-/** How long to wait after a client disconnects before its use is counted. Checks may continue in the meantime, and nothing reports their end. */
+/**
+ * How long to wait after a client disconnects, or after the last check that was under way, before its use is counted. Another check may follow in the meantime:
+ * nothing reports the end of the host's own work.
+ */
 const COUNTED_AFTER_MS = 2_000
 
 /** A configured `authenticate(tokens, options)`. It makes the decisions; adapters only translate. */
@@ -34,6 +38,8 @@ export type Use = {
   required(scope: string): void
   /** Returns the rate state when this token has no refusals left. */
   refusalsSpent(): RateState | undefined
+  /** Delays the count until this check, which may still refuse the request, has ended and has recorded its result. Returns the check. */
+  during<T>(check: Promise<T>): Promise<T>
   /** Records the code that a later check refused the request with. */
   refused(code: Exclude<UseOutcome, 'allowed'>): void
   /** Counts the use, the first time only. `endpoint` is the method and pattern of the route, or empty if unknown. */
@@ -163,8 +169,10 @@ class RequestUse implements Use, OpenUse {
   #scope = ''
   #endpointOf: (() => string) | undefined
   #response: NodeResponse | undefined
-  /** When the client left before the response had begun. */
+  /** When the client left before the response had begun, or when the last check ended after that. */
   #leftAt: number | undefined
+  /** The number of checks under way. */
+  #checks = 0
 
   constructor(decider: Decider, principal: Principal, ip: string | undefined) {
     this.tokenId = principal.tokenId
@@ -183,11 +191,21 @@ class RequestUse implements Use, OpenUse {
     return this.#decider.refusalsSpent?.(this.#principal)
   }
 
+  during<T>(check: Promise<T>): Promise<T> {
+    this.#checks += 1
+    const ended = (): void => {
+      this.#checks -= 1
+      if (this.#leftAt !== undefined) this.#leftAt = this.#now()
+    }
+    check.then(ended, ended)
+    return check
+  }
+
   refused(code: Exclude<UseOutcome, 'allowed'>): void {
     const isLate = this.#counted && this.#outcome === 'allowed'
     this.#outcome = code
     // The use was counted as allowed because its client had left so long ago. A refusal must leave a trace all the same.
-    if (isLate && code !== 'undecided') this.#count(this.#endpointNow())
+    if (isLate && code !== 'undecided') this.#count(this.#endpointNow(), true)
   }
 
   done(endpoint: string): void {
@@ -197,12 +215,13 @@ class RequestUse implements Use, OpenUse {
     this.#count(endpoint)
   }
 
-  #count(endpoint: string): void {
+  #count(endpoint: string, isCounted = false): void {
     const ip = this.#ip
     const scope = this.#scope
     const outcome = this.#outcome
+    const use = ip === undefined ? { endpoint, scope, outcome } : { endpoint, scope, outcome, ip }
     try {
-      this.#decider.countUse(this.#principal, ip === undefined ? { endpoint, scope, outcome } : { endpoint, scope, outcome, ip })
+      this.#decider.countUse(this.#principal, isCounted ? { ...use, isCounted } : use)
     } catch (error) {
       // Counting usage must never fail a request.
       this.#decider.report('flush', error)
@@ -215,7 +234,8 @@ class RequestUse implements Use, OpenUse {
     if (!this.#counted) this.#decider.openUses?.add(this)
     return () => {
       if (principal !== undefined) endRequest(principal)
-      if (response === undefined || response.headersSent === true || this.#decider.openUses === undefined) this.settle(true)
+      const isOver = this.#checks === 0 && (response === undefined || response.headersSent === true)
+      if (isOver || this.#decider.openUses === undefined) this.settle(true)
       else this.#leftAt = this.#now()
     }
   }
@@ -225,7 +245,7 @@ class RequestUse implements Use, OpenUse {
   }
 
   settle(now: boolean): void {
-    if (this.#counted) return
+    if (this.#counted || (!now && this.#checks > 0)) return
     if (!now && this.#response?.headersSent !== true) {
       if (this.#leftAt === undefined || this.#now() - this.#leftAt <= COUNTED_AFTER_MS) return
     }

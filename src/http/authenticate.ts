@@ -184,7 +184,9 @@ export function createGuard<R extends object>(
     try {
       before = admissionOf(request)
       admit(request, undefined)
-      return decide(request, before)
+      const outcome = decide(request, before)
+      // This decision may still refuse the use that an earlier guard admitted.
+      return before?.use !== undefined && outcome instanceof Promise ? before.use.during(outcome) : outcome
     } catch (error) {
       return fault(request, error, before)
     }

@@ -45,7 +45,9 @@ export function createScopeCheck<R extends object>(
     }
     try {
       const answer = check(requirement, admission, request, routeOf)
-      return isThenable(answer) ? Promise.resolve(answer).catch(unavailable) : answer
+      if (!isThenable(answer)) return answer
+      const checked = Promise.resolve(answer).catch(unavailable)
+      return admission.use?.during(checked) ?? checked
     } catch (error) {
       return unavailable(error)
     }

@@ -1,9 +1,7 @@
-import { aboutToken } from '../activity/about-token.js'
 import { endpointName } from '../activity/endpoint-name.js'
 import { type Entry, rootIdOf } from '../cache/entry.js'
 import type { Owned } from '../cache/owners.js'
 import { type RefusalCode, StoreUnavailableError } from '../errors.js'
-import type { UseOutcome } from '../instance.js'
 import { isErased } from '../model/event.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal, Verification, VerifyContext } from '../model/principal.js'
@@ -18,6 +16,7 @@ import { checksumMatches } from '../token/checksum.js'
 import { isPacked } from '../token/packed-digest.js'
 
 import type { Context } from './context.js'
+import { countAllowed, noteRefusal } from './count-use.js'
 import { findImported } from './find-imported.js'
 import { type OwnerFound, ownerOf, THROTTLED_SECONDS } from './owner-of.js'
 import { TokenPrincipal } from './principal.js'
@@ -241,43 +240,6 @@ function refuse(context: Context, entry: Entry, code: RefusalCode, now: number, 
   return { ok: false, code }
 }
 
-function noteRefusal(
-  { refusals }: Context,
-  entry: Entry,
-  code: RefusalCode | Exclude<UseOutcome, 'allowed' | 'undecided' | 'lookup_failed'>,
-  now: number,
-  ip: string | undefined,
-): void {
-  // Copies only the required fields, because the entry may leave the cache long before its event is written.
-  refusals.note(`${entry.id} ${code}`, () => ({ actorId: `token:${entry.id}`, ...aboutToken(entry), code }), now, ip)
-}
-
-/** Counts one use of a token that `decide` allowed. */
-export function countUse(
-  context: Context,
-  principal: Principal,
-  use: { readonly endpoint?: string; readonly scope?: string; readonly ip?: string; readonly outcome?: UseOutcome },
-): void {
-  note(context, principal, use.endpoint ?? '', use.scope ?? '', use.ip, use.outcome ?? 'allowed')
-}
-
-function note(context: Context, principal: Principal, endpoint: string, scope: string, ip: string | undefined, outcome: UseOutcome): void {
-  const entry = TokenPrincipal.entryOf(principal)
-  if (entry === undefined) return
-  if (outcome === 'undecided') return void context.rates?.giveBack(principal)
-  if (outcome === 'lookup_failed') return void context.rates?.refused(principal)
-  const now = context.settings.clock()
-  context.usage?.count(entry, now, endpoint, outcome, scope, ip)
-  if (outcome !== 'allowed') {
-    countOne(context.vitals.refusedByRoute, outcome)
-    noteRefusal(context, entry, outcome, now, normalizeIp(ip))
-  }
-  // A use that is refused later does not count against the limits.
-  if (outcome === 'rate_limited') context.rates?.giveBack(principal)
-  else if (outcome !== 'allowed') context.rates?.refused(principal)
-  context.scheduleFlush()
-}
-
 /** Decides whether to accept a token, and counts one use if it is allowed. */
 export function verify(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
   const verification = decide(context, token, request)
@@ -287,7 +249,7 @@ export function verify(context: Context, token: unknown, request: VerifyContext 
 }
 
 function counted(context: Context, verification: Verification, request: VerifyContext | undefined, token?: unknown): Verification {
-  if (verification.ok) note(context, verification.principal, endpointOf(request), '', request?.ip, 'allowed')
+  if (verification.ok) countAllowed(context, verification.principal, endpointOf(request), request?.ip)
   else if (verification.code === 'token_malformed') tellOfMalformed(context, token)
   return verification
 }

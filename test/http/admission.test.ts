@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { OpenUses } from '../../src/activity/open-uses.js'
 import { type Admission, admissionOf, admit } from '../../src/http/admission.js'
 import { createGuard } from '../../src/http/authenticate.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
+import { pause } from '../latchkey/harness.js'
 import { allowing, type FakeRequest, fakePlatform, fakePrincipal, fakeTokens } from './fake.js'
 
 type OnNode = FakeRequest & { readonly rawHeaders?: readonly string[]; readonly raw?: object; readonly req?: object }
@@ -191,4 +193,84 @@ it("replacing a request's principal does not change its admission", () => {
   admit(request, admission)
   Object.assign(request, { principal: 'somebody else' })
   expect(admissionOf(request)).toBe(admission)
+})
+
+describe('a use whose client has left', () => {
+  /** A request whose client left at once, and the uses that were counted. `flushLater` flushes three seconds later. */
+  async function abandoned() {
+    let now = 0
+    const openUses = new OpenUses(() => undefined)
+    const more = { openUses, monotonic: () => now, deadlineMs: 60_000 }
+    const tokens = fakeTokens(() => allowing(fakePrincipal(['a:read'], { shop: ['1'] })), more)
+    const guard = createGuard<OnNode>(tokens, { onWarning: () => undefined }, fakePlatform())
+    const request = { headers: list() }
+    await guard(request)
+    const response = { headersSent: false }
+    admissionOf(request)?.use?.follow(() => 'GET /stock', response)()
+    const flushLater = async (): Promise<void> => {
+      now += 3_000
+      await openUses.flush()
+    }
+    return { uses: tokens.uses, request, guard, response, flushLater }
+  }
+
+  /** A check whose lookup waits until it is answered. */
+  function waiting() {
+    let answer: (value: Promise<string> | string) => void = () => undefined
+    const lookup = new Promise<string>((resolve) => {
+      answer = resolve
+    })
+    return { answer, check: createScopeCheck<OnNode>(['a:read', { shop: () => lookup }]) }
+  }
+
+  it.each([
+    ['refuses it', () => '2', ['resource_denied']],
+    ['allows it', () => '1', ['allowed']],
+    ['fails', () => Promise.reject(new Error('down')), ['lookup_failed']],
+  ] as const)('is counted once, after a slow check has ended: the check %s', async (_how, answerOf, outcomes) => {
+    const { uses, request, response, flushLater } = await abandoned()
+    const { answer, check } = waiting()
+    const checked = check(request)
+    await flushLater()
+    // A host's own timeout may answer in the meantime.
+    response.headersSent = true
+    await flushLater()
+    expect(uses).toEqual([])
+    answer(answerOf())
+    await checked
+    await pause(0)
+    await flushLater()
+    expect(uses).toMatchObject(outcomes.map((outcome) => ({ outcome })))
+  })
+
+  it('is not counted while a second guard decides', async () => {
+    const { uses, request, flushLater } = await abandoned()
+    let fail: (error: unknown) => void = () => undefined
+    const decision = new Promise((_resolve, reject) => {
+      fail = reject
+    })
+    const second = createGuard<OnNode>(
+      fakeTokens(() => decision),
+      { onWarning: () => undefined },
+      fakePlatform(),
+    )
+    const decided = second(request)
+    await flushLater()
+    expect(uses).toEqual([])
+    fail(new Error('down'))
+    await decided
+    await flushLater()
+    expect(uses).toMatchObject([{ outcome: 'undecided' }])
+  })
+
+  it('leaves a trace, but no second count, if it is refused after it was counted', async () => {
+    const { uses, request, flushLater } = await abandoned()
+    await flushLater()
+    await createScopeCheck<OnNode>(['a:write'])(request)
+    await flushLater()
+    expect(uses).toEqual([
+      { tokenId: 't1', endpoint: 'GET /stock', scope: '', outcome: 'allowed' },
+      { tokenId: 't1', endpoint: 'GET /stock', scope: 'a:write', outcome: 'scope_insufficient', isCounted: true },
+    ])
+  })
 })

@@ -1,0 +1,56 @@
+import { aboutToken } from '../activity/about-token.js'
+import type { Entry } from '../cache/entry.js'
+import type { RefusalCode } from '../errors.js'
+import type { CountedUse, UseOutcome } from '../model/counted-use.js'
+import type { Principal } from '../model/principal.js'
+import { countOne } from '../model/vitals.js'
+import { normalizeIp } from '../policy/network.js'
+import type { Context } from './context.js'
+import { TokenPrincipal } from './principal.js'
+
+/** Counts one use of a token that `decide` allowed. */
+export function countUse(context: Context, principal: Principal, use: CountedUse): void {
+  count(context, principal, use.endpoint ?? '', use.scope ?? '', use.ip, use.outcome ?? 'allowed', use.isCounted === true)
+}
+
+/** Counts one allowed use. */
+export function countAllowed(context: Context, principal: Principal, endpoint: string, ip: string | undefined): void {
+  count(context, principal, endpoint, '', ip, 'allowed', false)
+}
+
+function count(
+  context: Context,
+  principal: Principal,
+  endpoint: string,
+  scope: string,
+  ip: string | undefined,
+  outcome: UseOutcome,
+  isCounted: boolean,
+): void {
+  const entry = TokenPrincipal.entryOf(principal)
+  if (entry === undefined) return
+  if (outcome === 'undecided') return void context.rates?.giveBack(principal)
+  if (outcome === 'lookup_failed') return void context.rates?.refused(principal)
+  const now = context.settings.clock()
+  if (!isCounted) context.usage?.count(entry, now, endpoint, outcome, scope, ip)
+  if (outcome !== 'allowed') {
+    countOne(context.vitals.refusedByRoute, outcome)
+    noteRefusal(context, entry, outcome, now, normalizeIp(ip))
+  }
+  // A use that is refused later does not count against the limits.
+  if (outcome === 'rate_limited') context.rates?.giveBack(principal)
+  else if (outcome !== 'allowed') context.rates?.refused(principal)
+  context.scheduleFlush()
+}
+
+/** Records the refused use of a known token in the audit log. */
+export function noteRefusal(
+  { refusals }: Context,
+  entry: Entry,
+  code: RefusalCode | Exclude<UseOutcome, 'allowed' | 'undecided' | 'lookup_failed'>,
+  now: number,
+  ip: string | undefined,
+): void {
+  // Copies only the required fields, because the entry may leave the cache long before its event is written.
+  refusals.note(`${entry.id} ${code}`, () => ({ actorId: `token:${entry.id}`, ...aboutToken(entry), code }), now, ip)
+}
