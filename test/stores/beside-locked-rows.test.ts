@@ -154,6 +154,38 @@ for (const server of servers) {
       for (const { done } of rotations) expect(await done).toEqual({ ok: true })
     })
 
+    it.each([1, 3])('a token that short host transactions never leave alone can be revoked: with %i tokens', async (count) => {
+      const hot = await Promise.all(Array.from({ length: count }, () => add({ tenantId: 'hot' })))
+      const share = server.name === 'Postgres' ? 'for share' : 'lock in share mode'
+      let isOver = false
+      const keepLocked = async (): Promise<void> => {
+        const connection = await server.connect(place())
+        while (!isOver) {
+          await connection.query('begin')
+          await connection.query(`select id from latchkey_tokens where id = '${hot[0]?.id}' ${share}`)
+          await new Promise((resolve) => setTimeout(resolve, 40))
+          await connection.query('commit')
+        }
+        await connection.end()
+      }
+      const hosts = Array.from({ length: 12 }, keepLocked)
+      try {
+        await new Promise((resolve) => setTimeout(resolve, 200))
+        const [first] = hot
+        if (count === 1 && first !== undefined) {
+          const record = { ...first, version: 2, revokedAt: 2, revokedBy: 'ann', revokedCode: 'manual' } as const
+          const change: Change = {
+            updates: [{ expectedVersion: 1, record }],
+            events: [event({ action: 'token.revoked', tokenId: first.id })],
+          }
+          expect(await store().commit(change)).toEqual({ ok: true })
+        } else expect(await revoke('hot')).toMatchObject({ count })
+      } finally {
+        isOver = true
+        await Promise.all(hosts)
+      }
+    })
+
     it('the first change to a token places only its own event', async () => {
       const created = token()
       const connection = await server.connect(place())

@@ -33,6 +33,12 @@ export type Fault =
   | 'closed'
   | 'unknown'
 
+/**
+ * Statements within a transaction that limit the wait for a lock, and restore it. After an error, the setting ends with the transaction, unless it belongs to the
+ * session.
+ */
+export type Wait = { readonly begin: string; readonly end: string; readonly ofSession: boolean }
+
 /** One versioned upgrade of the schema. Each statement can run again after a process died halfway. */
 export type Migration = {
   readonly version: number
@@ -70,11 +76,10 @@ export type Quirks = {
   readonly nameIndex?: NameIndex
   /** Looks for the index of names on servers that use it without a hint: one row with the column `found`, which is 0 if the index could not be created. */
   nameIndexes?(names: Names): CompiledQuery<{ readonly found: Wide }>
-  /**
-   * Statements within a transaction that shorten the wait for a lock as far as possible, and restore it. After an error, the setting ends with the transaction
-   * unless it belongs to the session. Absent: there is one writer at a time.
-   */
-  readonly shortWait?: { readonly begin: string; readonly end: string; readonly ofSession: boolean }
+  /** Makes statements hardly wait for a lock. Absent: there is one writer at a time. */
+  readonly shortWait?: Wait
+  /** Makes statements wait for a lock for at most a second. Absent: there is one writer at a time. */
+  readonly longerWait?: Wait
   /** Whether this error of `for update nowait` means that another transaction holds a lock on one of the rows. Absent: there is one writer at a time. */
   isHeld?(error: unknown): boolean
   /** Makes a select or an update find rows by their IDs alone. Absent: it does so anyway. */

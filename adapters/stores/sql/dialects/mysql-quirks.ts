@@ -2,7 +2,7 @@ import { CompiledQuery, DummyDriver, Kysely, MysqlAdapter, MysqlIntrospector, My
 import { isErrorLike } from '../../../../src/errors.js'
 import { isTlsFailure } from '../../lib/tls-failure.js'
 import { ask } from '../engine.js'
-import type { Builder, Fault, Quirks } from '../quirks.js'
+import type { Builder, Fault, Quirks, Wait } from '../quirks.js'
 import { mysqlMigrations } from '../schema/mysql-migrations.js'
 import { namesPlugin } from '../schema/names-plugin.js'
 import type { Tables } from '../schema/schema.js'
@@ -60,6 +60,13 @@ const faultOf = (error: unknown): Fault => {
   if (/closed state|Connection lost/.test(message)) return 'connection'
   return 'unknown'
 }
+
+const waitOf = (seconds: string): Wait => ({
+  // The variable keeps a setting of the host.
+  begin: `set @latchkey_wait = @@session.innodb_lock_wait_timeout, session innodb_lock_wait_timeout = ${seconds}`,
+  end: 'set session innodb_lock_wait_timeout = @latchkey_wait',
+  ofSession: true,
+})
 
 const padded = (ids: readonly string[]): readonly string[] => {
   let size = 1
@@ -124,12 +131,9 @@ export const mysqlQuirks: Quirks = {
   faultOf,
   // In a small table, MySQL would otherwise read all rows, or all of another index, and meet the locks of unrelated rows.
   byKey: (query) => ({ ...query, sql: query.sql.replace(/^(update|select .+? from) (`\w+`)/, '$1 $2 force index (primary)') }),
-  shortWait: {
-    // The variable keeps a setting of the host. MySQL waits for at least a second. MariaDB runs the comment, and then does not wait at all.
-    begin: 'set @latchkey_wait = @@session.innodb_lock_wait_timeout, session innodb_lock_wait_timeout = 1 /*M! - 1 */',
-    end: 'set session innodb_lock_wait_timeout = @latchkey_wait',
-    ofSession: true,
-  },
+  // MySQL waits for at least a second. MariaDB runs the comment, and then does not wait at all.
+  shortWait: waitOf('1 /*M! - 1 */'),
+  longerWait: waitOf('1'),
   isHeld: (error) => [1205, 3572].includes(Number(Reflect.get(Object(error), 'errno'))),
   table: ({ tablePrefix }, table) => `\`${tablePrefix}${table}\``,
   migrations: mysqlMigrations,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { CompiledQuery, DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely'
 import { isErrorLike } from '../../../../src/errors.js'
 import { isTlsFailure } from '../../lib/tls-failure.js'
-import type { Builder, Fault, Quirks } from '../quirks.js'
+import type { Builder, Fault, Quirks, Wait } from '../quirks.js'
 import { namesPlugin } from '../schema/names-plugin.js'
 import { postgresMigrations } from '../schema/postgres-migrations.js'
 import type { Tables } from '../schema/schema.js'
@@ -37,6 +37,12 @@ const codes: ReadonlyMap<string, Fault> = new Map([
   ['XX001', 'damaged'],
   ['XX002', 'damaged'],
 ])
+
+const waitOf = (ms: number): Wait => ({
+  begin: `set local lock_timeout = ${ms}`,
+  end: 'set local lock_timeout to default',
+  ofSession: false,
+})
 
 const faultOf = (error: unknown): Fault => {
   if (!isErrorLike(error)) return 'unknown'
@@ -122,7 +128,8 @@ export const postgresQuirks: Quirks = {
   }),
   announce: (names) => CompiledQuery.raw('select pg_notify($1, $2)', [channelOf(names), '']),
   faultOf,
-  shortWait: { begin: 'set local lock_timeout = 20', end: 'set local lock_timeout to default', ofSession: false },
+  shortWait: waitOf(20),
+  longerWait: waitOf(1000),
   isHeld: (error) => faultOf(error) === 'locked',
   table: tableOf,
   migrations: postgresMigrations,

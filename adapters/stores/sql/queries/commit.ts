@@ -12,7 +12,7 @@ import { insertTokens, isKeyed } from './insert-tokens.js'
 import { type Line, ownerLine, tokenLine } from './lines.js'
 import { refuseFenced } from './moves.js'
 import { removeTokens } from './remove-tokens.js'
-import { lockTokens, untilFree } from './token-locks.js'
+import { awaiting, awaitToken, lockTokens, untilFree } from './token-locks.js'
 import { clearUsage } from './usage.js'
 import { cutFeed, writeFeed } from './write-feed.js'
 
@@ -29,7 +29,17 @@ function* enter(sql: Sql, change: Change): Steps<void> {
   )
 }
 
-function* steps(sql: Sql, change: Change): Steps<CommitResult> {
+/** After this many attempts to lock a token, a revocation waits for it. */
+const AVOIDED = 3
+
+/**
+ * Returns the only token of a change that revokes one, if several attempts to lock it have failed. Transactions of the host that refer to the token may follow
+ * one another so closely that it is never free.
+ */
+const awaitedIn = ({ updates: [first, ...others] = [] }: Change, attempt: number): string | undefined =>
+  attempt > AVOIDED && others.length === 0 && first?.record.revokedAt !== undefined ? first.record.id : undefined
+
+function* steps(sql: Sql, change: Change, awaited: string | undefined): Steps<CommitResult> {
   const { builder } = sql
   const { inserts = [], updates = [], removals = [], ownersChanged = [], erasures = [], caps = [], events } = change
   const lines: Line[] = []
@@ -40,6 +50,7 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   // Before the feed is locked, so that only this change waits if another transaction inserts the same ID, or holds rows that refer to a removed token.
   yield* insertTokens(sql, inserts)
   yield* removeTokens(sql, removals)
+  if (awaited !== undefined) yield* awaitToken(sql, awaited)
   if (change.cutsFeed === true) yield* cutFeed(sql)
   // Because of the row lock, the order of the feed is the order of commits, for changes as well as moves.
   if (events.length + lines.length + erasures.length > 0) {
@@ -137,7 +148,9 @@ const apply = async (
   if (twice !== undefined) return { ok: false, conflict: twice }
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const result = await untilFree(sql, PATIENCE_MS, () => inTurn(() => sql.engine.transaction(() => steps(sql, change))))
+      const result = await untilFree(sql, PATIENCE_MS, (tried) =>
+        inTurn(() => awaiting(sql, awaitedIn(change, tried), (awaited) => sql.engine.transaction(() => steps(sql, change, awaited)))),
+      )
       await clearLate(sql, change)
       return result
     } catch (error) {

@@ -25,6 +25,8 @@ const FEW = 200
 const MOST_READ = 200_000
 /** How many times the tokens that changed in the meantime are revoked before the feed is locked. The tokens that change during the last time are left. */
 const MOST_ROUNDS = 5
+/** After this many attempts to lock them without waiting, even a few tokens are locked as many are. */
+const AVOIDED = 3
 /** How long a revocation waits for tokens that another revocation has locked. */
 const PATIENCE_MS = 60_000
 
@@ -237,7 +239,7 @@ const countIn = async (sql: Sql, filter: TokenFilter): Promise<'none' | 'few' | 
 export const revokeWhere = async (sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> => {
   const begin = (inSteps?: () => void): Steps<BulkResult> => steps(sql, { filter, stamp, counts: new Map() }, event, inSteps)
   try {
-    return await untilFree(sql, PATIENCE_MS, async () => {
+    return await untilFree(sql, PATIENCE_MS, async (attempt) => {
       const count = await countIn(sql, filter)
       // An actor can repeat this at any rate, and each time the server may have to look at many revoked tokens.
       if (count === 'none') {
@@ -245,7 +247,7 @@ export const revokeWhere = async (sql: Sql, filter: TokenFilter, stamp: Revocati
         refuseWhileMoving(await readMove(sql, filter.prefix))
         return { count: 0, events: [] }
       }
-      return count === 'many' ? await revokeMany(sql, begin) : await sql.engine.transaction(() => begin())
+      return count === 'many' || attempt > AVOIDED ? await revokeMany(sql, begin) : await sql.engine.transaction(() => begin())
     })
   } catch (error) {
     if (sql.quirks.faultOf(error) !== 'duplicate') throw error

@@ -1,13 +1,13 @@
 import { CompiledQuery } from 'kysely'
 import type { Sql } from '../context.js'
 import { HeldSignal, type Steps } from '../engine.js'
+import type { Wait } from '../quirks.js'
 
 /**
- * Runs statements that may wait for another transaction, such as one of the host. They wait only briefly, because other callers need the connection. The
- * caller then starts over.
+ * Runs statements that may wait for another transaction, such as one of the host. They wait only as long as given, because other callers need the connection.
+ * The caller then starts over.
  */
-export function* waitBriefly({ quirks }: Sql, work: () => Steps<void>): Steps<void> {
-  const wait = quirks.shortWait
+export function* waitFor({ quirks }: Sql, wait: Wait | undefined, work: () => Steps<void>): Steps<void> {
   if (wait === undefined) return yield* work()
   yield CompiledQuery.raw(wait.begin)
   let failure: unknown
@@ -18,4 +18,9 @@ export function* waitBriefly({ quirks }: Sql, work: () => Steps<void>): Steps<vo
   }
   if (failure === undefined || wait.ofSession) yield CompiledQuery.raw(wait.end)
   if (failure !== undefined) throw quirks.isHeld?.(failure) ? new HeldSignal() : failure
+}
+
+/** Runs statements that hardly wait at all. */
+export function* waitBriefly(sql: Sql, work: () => Steps<void>): Steps<void> {
+  yield* waitFor(sql, sql.quirks.shortWait, work)
 }

@@ -3,6 +3,7 @@ import { chunks, type Sql } from '../context.js'
 import { ask, HeldSignal, type Steps } from '../engine.js'
 import { pause } from '../retry.js'
 import { askByKey } from './by-key.js'
+import { waitFor } from './short-wait.js'
 
 /** The part of a locked token's row that is read with the lock. */
 export type LockedToken = { readonly id: string; readonly tenant_id: string | null }
@@ -41,12 +42,42 @@ export function* lockRow({ builder, quirks }: Sql, row: number): Steps<void> {
   )
 }
 
-/** Repeats work, for at most this long, while another transaction holds one of its tokens. Between attempts, it holds neither a lock nor a connection. */
-export const untilFree = async <T>({ quirks }: Sql, patienceMs: number, work: () => T | Promise<T>): Promise<T> => {
+/** How many changes of a store may wait for a token at a time. Each holds a connection. */
+const MOST_AWAITING = 2
+
+/** How many changes of each store are waiting. */
+const awaitedNow: WeakMap<Sql, number> = new WeakMap()
+
+/** Runs work that waits for a token, if not too many changes are already waiting; otherwise, without the token. */
+export const awaiting = async <T>(sql: Sql, id: string | undefined, work: (id: string | undefined) => T | Promise<T>): Promise<T> => {
+  const others = awaitedNow.get(sql) ?? 0
+  if (id === undefined || others >= MOST_AWAITING) return await work(undefined)
+  awaitedNow.set(sql, others + 1)
+  try {
+    return await work(id)
+  } finally {
+    awaitedNow.set(sql, (awaitedNow.get(sql) ?? 1) - 1)
+  }
+}
+
+/** Locks a token before the feed is locked, and waits for others who have locked it. The server serves those who wait before those who ask later. */
+export function* awaitToken(sql: Sql, id: string): Steps<void> {
+  const { builder, quirks } = sql
+  const token = builder.selectFrom('tokens').select('id').where('id', '=', id)
+  yield* waitFor(sql, quirks.longerWait, function* () {
+    yield* askByKey(sql, quirks.dialect === 'postgres' ? token.forNoKeyUpdate() : token.forUpdate())
+  })
+}
+
+/**
+ * Repeats work, for at most this long, while another transaction holds one of its tokens. Between attempts, it holds neither a lock nor a connection. The
+ * work gets the number of the attempt.
+ */
+export const untilFree = async <T>({ quirks }: Sql, patienceMs: number, work: (attempt: number) => T | Promise<T>): Promise<T> => {
   let heldSince: number | undefined
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await work()
+      return await work(attempt)
     } catch (error) {
       if (!(error instanceof HeldSignal)) throw error
       heldSince ??= performance.now()
