@@ -127,13 +127,16 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'noteRefusal(context, entry, code, now, ip)', become: '' },
     { find: "context.usage?.count(entry, now, endpointOf(request), code, '', ip)", become: '' },
     { find: 'context.usage.touch(entry, now, request?.ip)', become: '' },
+    { find: 'if (verification.ok) countAllowed(', become: 'if (!verification.ok) countAllowed(' },
+  ],
+  'src/verify/count-use.ts': [
+    { find: 'if (!isCounted) ', become: '' },
     { find: 'context.usage?.count(entry, now, endpoint, outcome, scope, ip)', become: '' },
     { find: 'noteRefusal(context, entry, outcome, now, normalizeIp(ip))', become: '' },
     { find: "if (outcome === 'lookup_failed') return void context.rates?.refused(principal)", become: '' },
     { find: "if (outcome === 'undecided') return void context.rates?.giveBack(principal)", become: '' },
     { find: "if (outcome === 'rate_limited') context.rates?.giveBack(principal)\n  else if", become: 'if' },
     { find: "if (outcome !== 'allowed') context.rates?.refused(principal)", become: 'if (false) return' },
-    { find: 'if (verification.ok) note(', become: 'if (!verification.ok) note(' },
   ],
   'src/verify/imported.ts': [
     { find: "typeof credential !== 'string' || ", become: '' },

@@ -21,8 +21,8 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'list !== undefined && reaches(', become: 'list === undefined || reaches(' },
     { find: 'asked.every(([dimension, list])', become: 'asked.some(([dimension, list])' },
     {
-      find: 'return isThenable(answer) ? Promise.resolve(answer).catch(unavailable) : answer',
-      become: 'return isThenable(answer) ? Promise.resolve(answer).catch(() => undefined) : answer',
+      find: 'const checked = Promise.resolve(answer).catch(unavailable)',
+      become: 'const checked = Promise.resolve(answer).catch(() => undefined)',
     },
     { find: 'if (spent !== undefined) {', become: 'if (false) {' },
   ],
