@@ -91,7 +91,9 @@ const existing = async (sql: Sql, change: Change): Promise<string | undefined> =
  * one that writes usage. If this fails, rows remain that are never read.
  */
 const clearLate = async (sql: Sql, { removals = [] }: Change): Promise<void> => {
-  if (removals.length > 0) await Promise.resolve(sql.engine.transaction(() => clearUsage(sql, removals))).catch(() => undefined)
+  if (removals.length === 0) return
+  const clear = async (): Promise<void> => await sql.engine.transaction(() => clearUsage(sql, removals))
+  await clear().catch(() => undefined)
 }
 
 /**
