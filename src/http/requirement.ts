@@ -1,6 +1,7 @@
 import { InvalidInputError, LatchkeyError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { ScopeName } from '../model/principal.js'
+import { quote } from '../policy/quote.js'
 import { isDimension } from '../policy/resource.js'
 import { isGrant, isScopeName } from '../policy/scope.js'
 import { resourceValues } from '../verify/route-check.js'
@@ -65,7 +66,7 @@ function isUncalled([first, ...others]: readonly unknown[]): boolean {
 
 function readScope(scope: unknown, index: number): string {
   if (isScopeName(scope)) return scope
-  const hint = isGrant(scope) ? ': groups and wildcards are for tokens' : ''
+  const hint = isGrant(scope) ? ': groups and wildcards are for tokens' : `, not ${quote(scope)}`
   throw new InvalidInputError(`scopes.${index}`, `must be the plain name of a scope, such as inventory:read${hint}`)
 }
 

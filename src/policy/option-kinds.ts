@@ -48,6 +48,7 @@ export function plainText(min: number, max: number): OptionReader<string> {
 const LEAST_DISTINCT = 8
 /** A secret from the host, such as a pepper. */
 export const secretText: OptionReader<string> = string()
+  .and((value) => value !== '', 'is empty: check where it comes from, such as an environment variable that is not set')
   .and((value) => value.length >= 32, 'must be at least 32 characters long')
   .and(
     (value) => new Set(value).size >= LEAST_DISTINCT,

@@ -1,7 +1,7 @@
 import { type InputIssue, InvalidInputError, isInvalidInput } from '../errors.js'
 import { redact } from '../token/redact.js'
 import { quote } from './quote.js'
-import { readInput, unknownName } from './read-input.js'
+import { fieldsOf, readInput, unknownName } from './read-input.js'
 
 const MAX_KEY = 64
 
@@ -173,7 +173,7 @@ export function objectOf<F extends OptionFields>(
       const message =
         place.length === 0
           ? `must be an object, not ${typeof input === 'string' ? 'text' : quote(input)}`
-          : missing(input, place, error ?? 'must be an object')
+          : missing(input, place, error ?? `must be an object${fieldsOf(names)}`)
       return misfit(found, place, message)
     }
     const given: [string, unknown][] = others === 'keep' ? Object.entries(input).filter(([name]) => !Object.hasOwn(fields, name)) : []

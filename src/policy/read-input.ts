@@ -40,6 +40,14 @@ const bare = (name: string): string => name.toLowerCase().replaceAll(/[_-]/g, ''
 /** The unit at the end of a name for a duration in other libraries. Here, the unit is part of the value. */
 const UNIT = /(?:ms|millis|milliseconds|minutes|hours|days|weeks)$/
 
+/** A longer list of fields does not help. */
+const MAX_FIELDS = 5
+
+/** Returns the fields of an object for a message, if there are only a few: `: { reason, waitForNodes }`. */
+export function fieldsOf(names: readonly string[]): string {
+  return names.length > 0 && names.length <= MAX_FIELDS ? `: { ${names.join(', ')} }` : ''
+}
+
 /** More suggestions than this do not help. */
 const MAX_SUGGESTIONS = 3
 

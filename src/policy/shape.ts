@@ -4,7 +4,7 @@ import { redact } from '../token/redact.js'
 import { detached } from './option-reader.js'
 import { whyNotPlain } from './plain-text.js'
 import { quote } from './quote.js'
-import { MAX_ISSUES, readInput, unknownName } from './read-input.js'
+import { fieldsOf, MAX_ISSUES, readInput, unknownName } from './read-input.js'
 
 const MAX_KEY = 64
 
@@ -40,7 +40,8 @@ function issuesOf(issue: z.core.$ZodIssue, input: unknown, schema: z.ZodType): r
     })
   }
   if (issue.path.length === 0 && issue.code === 'invalid_type' && issue.expected === 'object') {
-    return [{ path: [], message: `must be an object, not ${quote(input)}` }]
+    const names = schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
+    return [{ path: [], message: `must be an object${fieldsOf(names)}, not ${quote(input)}` }]
   }
   const missing = issue.path.length > 0 && issue.path.reduce<unknown>((value, key) => Reflect.get(Object(value), key), input) === undefined
   return [{ path: issue.path, message: missing ? `is required and ${issue.message}` : issue.message }]
@@ -70,10 +71,16 @@ function rankOf(issue: z.core.$ZodIssue): number {
   return issue.code === 'unrecognized_keys' ? 0 : 1
 }
 
+/** Names the kind of a value from a database that is not text, but not the value, which may be data of a person. */
+function otherKind(input: unknown): string {
+  if (input === null) return ', not null'
+  return typeof input === 'number' || typeof input === 'bigint' ? `, not a ${typeof input}` : ''
+}
+
 /** Input schema for text that every store preserves byte for byte, and that has no invisible characters. */
 export function text(min: number, max: number): z.ZodType<string> {
   return z
-    .string({ error: 'must be a string' })
+    .string({ error: ({ input }) => `must be a string${otherKind(input)}` })
     .refine((value) => whyNotPlain(value, min, max) === undefined, { error: ({ input }) => whyNotPlain(String(input), min, max) })
     .meta({ minLength: min, maxLength: max })
 }

@@ -23,7 +23,7 @@ import { checkLifetime, endOf, type GivenFields, givenFields, readScopes, update
  * or expires within ten minutes, and the limit is exceeded with that token
  */
 export async function update(context: Context, actor: ReadActor, id: unknown, changes: unknown, options: unknown): Promise<TokenRecord> {
-  refuseStatus(changes)
+  refuseSeparate(changes)
   const given = readShape(updateShape, changes, 'update()')
   const version = readVersion(options)
   const fields = givenFields(given, 'update')
@@ -46,8 +46,12 @@ export async function update(context: Context, actor: ReadActor, id: unknown, ch
   })
 }
 
-// Status changes have their own verbs, so `update` refuses them.
-function refuseStatus(changes: unknown): void {
+// Changes of the status and the owner have their own verbs, so `update` refuses them.
+function refuseSeparate(changes: unknown): void {
+  if (Object.hasOwn(Object(changes), 'ownerId'))
+    throw new InvalidInputError('ownerId', 'cannot be changed: rotate the token with the new ownerId')
+  if (Object.hasOwn(Object(changes), 'tenantId'))
+    throw new InvalidInputError('tenantId', 'cannot be changed: create a token in the other tenant')
   const field = ['status', 'active', 'enabled', 'disabled', 'revoked'].find((name) => Object.hasOwn(Object(changes), name))
   if (field !== undefined) throw new InvalidInputError(field, 'unknown field: activate, deactivate and revoke are separate calls')
 }

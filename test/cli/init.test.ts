@@ -217,7 +217,10 @@ describe('init', () => {
   ])('init re-exports the instance in %s: %s', async (file, text, exported) => {
     project({})
     shell.write(file, `import { latchkey } from 'latchkey'\n${text}\n`)
-    expect((await shell.run('init')).code).toBe(0)
+    expect(await shell.run('init')).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('latchkey.config.mjs re-exports the instance in ./'),
+    })
     expect(readFileSync(join(shell.folder, 'latchkey.config.mjs'), 'utf8')).toBe(`export ${exported}\n`)
   })
 

@@ -27,7 +27,7 @@ export function readStoreOptions<T>(sources: Sources, reader: OptionReader<T>, o
   }
   if (options === undefined || options === null) {
     const call = address === 'path' ? `the path of a file, or an object: ${store}('tokens.db')` : `an object: ${store}({ ${address} })`
-    throw new InvalidInputError('options', `must be ${call}`)
+    throw new InvalidInputError('options', `must be ${call}, not ${options}: check where it comes from`)
   }
   const promise = unawaited(options)
   if (promise !== '') throw new InvalidInputError('options', `must be an object${promise}`)

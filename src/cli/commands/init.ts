@@ -82,7 +82,7 @@ async function init(streams: Streams, options: Options): Promise<void> {
   }
   if (options.json) return writeJson(streams, { files: files.map((file) => file.name), framework, ...made, install })
   for (const { name } of files) await say(streams, `Wrote ${name}.`)
-  if (instance !== undefined) await say(streams, `It re-exports the instance in ${instance}.`)
+  if (instance !== undefined) await say(streams, `${config} re-exports the instance in ${instance}.`)
   if (install.length > 0) await say(streams, `Next: ${installCommands(install)}`)
   if (framework === undefined) await say(streams, withoutRoute(project))
   await say(streams, instance === undefined ? 'Then: npx latchkey create --name first --scope inventory:read' : 'Then: npx latchkey list')

@@ -73,6 +73,9 @@ const TERMS = ['expiresIn', 'expiresAt', 'notBefore'] as const
  */
 export function testLatchkey<const S extends string>(given: TestOptions<S>): TestLatchkey<S> {
   if (Object(given) !== given) throw new InvalidInputError('testLatchkey()', 'must be an object with the scopes option')
+  if ('catalogue' in given) {
+    throw new InvalidInputError('testLatchkey()', 'takes options, not an instance: testLatchkey({ scopes: tokens.catalogue })')
+  }
   const { prefix, store, ...rest } = given
   const options: LatchkeyOptions<S> = { ...rest, prefix: prefix ?? 'test', store: store ?? memoryStore() }
   const tokens = latchkey(options)
