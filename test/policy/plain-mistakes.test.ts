@@ -27,7 +27,11 @@ describe('the message for a common mistake', () => {
       () => requireScopes('Inventory:Read'),
       'scopes.0: must be the plain name of a scope, such as inventory:read, not "Inventory:Read"',
     ],
-    ['a required scope that is undefined says so', () => requireScopes(undefined as never), 'such as inventory:read, not undefined'],
+    [
+      'a required scope that is undefined says so',
+      () => Reflect.apply(requireScopes, undefined, [undefined]),
+      'such as inventory:read, not undefined',
+    ],
     [
       'an instance passed to testLatchkey() says how to use its scopes',
       () => testLatchkey(tokens as never),
