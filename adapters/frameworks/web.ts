@@ -16,6 +16,7 @@ import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
 import { unawaited } from '../../src/policy/misgiven.js'
 import { detached } from '../../src/policy/option-reader.js'
+import { refuseUndefined } from '../../src/policy/read-input.js'
 
 /** The principal of the request, or the response to send instead. If there is neither, `optional` was set and no token was sent. */
 export type Outcome =
@@ -34,8 +35,8 @@ export type AuthenticateOptions = Options<Request> & {
   readonly ip?: string | undefined
   /** The route's pattern, such as `/stock/:id`, for the usage report. */
   readonly endpoint?: string | undefined
-  /** A check created by `requireScopes`. If it refuses, the usage report counts a refusal. */
-  readonly require?: ScopeChecker | undefined
+  /** A check created by `requireScopes`. If it refuses, the usage report counts a refusal. Omit it to require no scopes: `undefined` is rejected. */
+  readonly require?: ScopeChecker
   /**
    * Hands work that outlives the response, such as writing the token's use, to the platform: `(work) => context.waitUntil(work)` on Workers, which
    * stop a process soon after its response, or `after` in Next.js. @default written about once a second
@@ -89,6 +90,7 @@ async function decideOn(tokens: Authenticator, request: Request, given: Authenti
   checkRequest(request, 'authenticate(tokens, request)')
   refuseScopes(given)
   checkOptions(given)
+  refuseUndefined(given, ['require'], 'to require no scopes')
   const { ip, endpoint, require, waitUntil, ...options } = detached(given, ['ip', 'endpoint', 'require', 'waitUntil'])
   checkWaitUntil(waitUntil)
   if (require !== undefined && (typeof require !== 'function' || Object.is(require, requireScopes))) {

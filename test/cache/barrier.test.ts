@@ -55,6 +55,22 @@ describe('revoke with waitForNodes', () => {
     })
   }
 
+  it('thousands of calls that wait for a dead node share their timers, and all resolve', { timeout: 60_000 }, async () => {
+    const shared = memoryStore()
+    const here = instance({ store: shared, cache: { maxStaleness: 2 }, deadline: '60s' })
+    const { cursor } = await shared.changes(undefined, 1)
+    const { record } = await mint(here)
+    await here.system.revoke(record.id)
+    await shared.renewLease({ nodeId: 'dead', cursor, expiresAt: Date.now() + HOUR_MS })
+    const calls = Array.from({ length: 3_000 }, () => here.system.revoke(record.id, { waitForNodes: true }))
+    await vi.waitFor(async () => expect(await here.system.get(record.id)).toBeDefined(), { timeout: 30_000 })
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    onTestFinished(() => void timers.mockRestore())
+    await pause(200)
+    expect(timers.mock.calls.length).toBeLessThan(1_500)
+    await Promise.all(calls)
+  })
+
   it('waitForNodes waits for a node that stopped renewing its lease, but a later call does not wait for it', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())

@@ -53,6 +53,13 @@ describe('on web requests', () => {
     }
   })
 
+  it('a check that is undefined by mistake is refused instead of admitting every token', async () => {
+    const { tokens, token } = await kit()
+    const checks: { readonly read?: ReturnType<typeof requireScopes> } = {}
+    const wrong = { require: checks.read } as object
+    await expect(authenticate(tokens, request(bearer(token)), wrong)).rejects.toMatchObject({ code: 'invalid_input', field: 'require' })
+  })
+
   it('requireScopes accepts only the request object that was authenticated', async () => {
     const { tokens, token } = await kit()
     const mayRead = requireScopes('a:read')

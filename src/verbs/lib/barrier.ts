@@ -8,6 +8,12 @@ const POLL_MS = 20
 /** How long a lease lasts. A node that reads the feed renews its lease several times in this period. */
 const LEASE_MS = 90_000
 
+/** How far apart waits begin. */
+const GAP_MS = 10
+/** From this number of waits on, they begin further apart. */
+const MANY = 50
+const LONG_GAP_MS = 500
+
 type Seen = { readonly lease: NodeLease; readonly since: number }
 
 /** When each lease of another node was last seen to change. */
@@ -21,7 +27,36 @@ const watches: WeakMap<RecordCache, ReadonlyMap<string, Seen>> = new WeakMap()
  * node's bound where an ID has none. The change is already committed, so the wait does not count against the call's deadline.
  */
 export async function barrier(context: Context): Promise<void> {
-  await apart(context.allowance, () => waitForAll(context))
+  await apart(context.allowance, () => shareWait(context))
+}
+
+/** The waits of a node. */
+type Waits = { underWay: number; begunAt: number; next: Promise<void> | undefined }
+
+const waitsOf: WeakMap<RecordCache, Waits> = new WeakMap()
+
+/**
+ * Waits together with other callers. A wait begins at most once in each gap, for everyone who has called before it begins, because a wait can last as long as
+ * a dead node is trusted, and callers can come at any rate.
+ */
+async function shareWait(context: Context): Promise<void> {
+  const { monotonic } = context.settings
+  const waits = waitsOf.get(context.records) ?? { underWay: 0, begunAt: Number.NEGATIVE_INFINITY, next: undefined }
+  waitsOf.set(context.records, waits)
+  const begin = async (): Promise<void> => {
+    waits.next = undefined
+    waits.begunAt = monotonic()
+    waits.underWay += 1
+    try {
+      await waitForAll(context)
+    } finally {
+      waits.underWay -= 1
+    }
+  }
+  const left = waits.begunAt + (waits.underWay < MANY ? GAP_MS : LONG_GAP_MS) - monotonic()
+  if (!(left > 0)) return await (waits.next ?? begin())
+  waits.next ??= new Promise((resolve) => setTimeout(resolve, left)).then(begin)
+  await waits.next
 }
 
 async function waitForAll(context: Context): Promise<void> {

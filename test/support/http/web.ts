@@ -49,7 +49,8 @@ async function handle(site: HttpSite, patterns: readonly Pattern[], request: Req
   const outcome = await authenticate(site.tokens, request, {
     ...site.options,
     ip,
-    ...(found !== undefined && { endpoint: found.route.path, require: found.check }),
+    ...(found !== undefined && { endpoint: found.route.path }),
+    ...(found?.check !== undefined && { require: found.check }),
   })
   if (outcome.response !== undefined) return outcome.response
   return found === undefined ? new Response('not found', { status: 404 }) : json(await found.route.answer(() => outcome.principal))
