@@ -49,8 +49,8 @@ export type CoalescingOptions = {
  * Writes occurrences that a caller can repeat at will to the audit log, coalesced: a flood produces a handful of events with large counts.
  *
  * Each recorder has its own budget, so that one flood neither delays nor drowns out other events. Within the budget, callers and tenants are served in
- * turn, and each has its own space. A flood by one caller or in one tenant therefore neither hides an event from another tenant's administrators nor delays
- * it by more than a few seconds. No request waits for these writes.
+ * turn, and each has its own space. A flood caused by one caller or in one tenant therefore neither hides an event from another tenant's administrators nor
+ * delays it by more than a few seconds. No request waits for these writes.
  */
 export class CoalescedEvents {
   readonly #options: CoalescingOptions

@@ -31,7 +31,7 @@ export type LineageOptions = {
  * Revokes whole lineages, one after another, without delaying the request that caused it. Owners and tenants are served in turn, so none can crowd out
  * another.
  *
- * Each revocation is one transaction, which revokes every token of the lineage, including a successor created at the same moment, or none of them. The next
+ * Each revocation is one transaction, which revokes every token in the lineage, including a successor created at the same moment, or none of them. The next
  * flush retries a failed revocation. A second revocation, here or on another node, finds nothing left to revoke and writes nothing.
  */
 export class LineageRevoker {

@@ -64,7 +64,7 @@ export class Parts<T> {
     }
   }
 
-  /** @throws StoreUnavailableError `store_unavailable`, if items remain that the store refused, and the store has accepted nothing else since */
+  /** @throws StoreUnavailableError `store_unavailable`, if the store refused items that are still waiting, and has accepted nothing since */
   check(): void {
     if (this.left.length > 0) throw this.#error
   }

@@ -33,7 +33,7 @@ export type UpkeepTimes = {
   readonly since: number
   /**
    * The instant that removals may be based on. A node that is alone, and was the last one to do the task, uses its own clock. Any other node uses the last run,
-   * however far ahead its own clock is, or 0 (no instant) if the last run lies in the future. If at least one node of a cluster has the right time, it
+   * however far ahead its own clock is, or 0 (no instant) if the last run is in the future. If at least one node of a cluster has the right time, it
    * moves the last run back to that time, so no wrong clock removes anything still valid. For a node that is alone, the clock of the store's server is
    * checked as well.
    */
@@ -134,7 +134,7 @@ export class Upkeep {
     return isInstant(now) && Math.abs(now - this.#doneAt) >= this.#task.everyMs
   }
 
-  // The last run must lie in the past. If it does not, one of the two clocks is wrong, and it is unknown which.
+  // The last run must be in the past. If it is not, one of the two clocks is wrong, and it is unknown which.
   #tellOfClocks(since: number, now: number): void {
     const ahead = since - now
     if (ahead < this.#task.everyMs || since === this.#doneHereAt) return

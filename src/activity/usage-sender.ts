@@ -62,7 +62,7 @@ export class UsageSender {
     await this.#parts.send(next)
   }
 
-  /** @throws StoreUnavailableError `store_unavailable`, if uses remain that the store refused, and the store has accepted nothing else since */
+  /** @throws StoreUnavailableError `store_unavailable`, if the store refused uses that are still waiting, and has accepted nothing since */
   check(): void {
     this.#parts.check()
   }

@@ -142,7 +142,7 @@ export class AuditCheck {
   #compareToHead(seal: Seal): void {
     const { head } = this.#anchors
     if (head?.number === seal.number && head.hash !== sealHash(seal)) {
-      this.#wrong(seal.number, 'the seal is not the head that was kept: it was forged or replaced by an older copy')
+      this.#wrong(seal.number, 'the seal does not match the head that you passed: it was forged or replaced by an older copy')
     }
   }
 

@@ -102,7 +102,7 @@ export class Loader<T> {
     return this.#enqueue(id, !fresh, caller).result
   }
 
-  /** Records that `id` changed: later callers no longer join a read that was sent before. */
+  /** Records that `id` changed: later callers no longer join a read that was sent earlier. */
   outdate(id: string): void {
     const load = this.#loads.get(id)
     if (load === undefined || !load.sent) return

@@ -24,7 +24,7 @@ export type Caller = {
   readonly principal?: Principal | undefined
   /** The client's address according to the framework's trust-proxy setting. */
   readonly ip?: string | undefined
-  /** The body as parsed by the host's own body parser, if one ran before. */
+  /** The body as parsed by the host's own body parser, if one has already run. */
   readonly parsedBody?: unknown
   /** Whether anything had already read the body when the request arrived here. */
   readonly bodyTaken?: boolean | undefined

@@ -182,8 +182,13 @@ export const FIELDS = {
     audited: true,
     description: 'When the token expires. Absent: never, unless the server sets a default or a limit.',
   },
-  /** When the token was deactivated, until it is activated again. */
-  deactivatedAt: { kind: 'instant', since: 1, audited: true, description: 'When the token was deactivated, until it is activated again.' },
+  /** When the token was deactivated. Absent once it is activated again. */
+  deactivatedAt: {
+    kind: 'instant',
+    since: 1,
+    audited: true,
+    description: 'When the token was deactivated. Absent once it is activated again.',
+  },
   /** Who deactivated it. */
   deactivatedBy: { kind: 'text', since: 1, audited: true, description: 'Who deactivated it.' },
   /** The reach of the actor who deactivated it: only an actor with the same or a greater reach can activate it again. */

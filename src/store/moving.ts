@@ -27,7 +27,7 @@ export type Move = {
 /** All stored usage of a token. */
 export type RestoredUsage = {
   readonly tokenId: string
-  /** This is the remaining usage, which is added to the usage that was restored before. */
+  /** This is the remaining usage, which is added to the usage that was restored earlier. */
   readonly rest?: true
   readonly counts: readonly UsageCount[]
   readonly addresses: readonly UsageAddress[]

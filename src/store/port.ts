@@ -294,7 +294,7 @@ export interface TokenStore {
   reached(cursor: string, target: string): boolean
   /** Creates or upgrades the tables or keys that the store needs. Called once before the first use; must be safe to run concurrently and repeatedly. */
   migrate?(): MaybePromise<void>
-  /** Checks how the server is set up, and reports what weakens a guarantee. Changes nothing, and needs no more rights than the other methods. */
+  /** Checks how the server is set up, and reports what weakens a guarantee. Changes nothing, and needs no more permissions than the other methods. */
   diagnose?(): MaybePromise<StoreDiagnosis>
   close?(): MaybePromise<void>
 }

@@ -10,7 +10,7 @@ export type Moment = {
   readonly at: number
   /** Whether `at` is in the past. The owner's permissions, the rate limits and the options are known only for the present. */
   readonly past: boolean
-  /** Whether the settings in `record` are those of the instant. Whether it was revoked is known in any case. */
+  /** Whether the settings in `record` are those of the instant. Whether it was revoked is always known. */
   readonly known: boolean
 }
 

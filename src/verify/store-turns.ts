@@ -13,7 +13,7 @@ import { Durations } from './durations.js'
 import { LimitedWork } from './limited-work.js'
 import { type Holder, type Waiting, WaitingParties } from './waiting-parties.js'
 
-/** The maximum number of concurrent calls. More would only wait for a connection, where a flood by one caller would delay all other work of the store. */
+/** The maximum number of concurrent calls. More would only wait for a connection, where one caller could delay all other work of the store. */
 const AT_ONCE = 16
 /** The maximum number of concurrent changes. Stores make them one after another. */
 const CHANGES_AT_ONCE = 4

@@ -211,7 +211,7 @@ describe.skipIf(skip !== undefined)(`a pasted secret ${skip ?? ''}`, () => {
       expect(secretIn(token, await traces(scene))).toBe('')
     }))
 
-  it('a signed token that is typed key by key is removed whole, and what is typed afterward stays', () =>
+  it('a signed token that is typed key by key is removed entirely, and what is typed afterward stays', () =>
     play(old, async (scene) => {
       const field = scene.page.getByRole('searchbox', { name: 'Search by name, ID or prefix' })
       await field.pressSequentially(SECRETS.jwt)
@@ -238,7 +238,7 @@ describe.skipIf(skip !== undefined)(`a pasted secret ${skip ?? ''}`, () => {
       expect(await traces(scene)).not.toContain(`${id}_9`)
     }))
 
-  it('the secret of a token without its ID is removed whole', () =>
+  it('the secret of a token without its ID is removed entirely', () =>
     play(old, async (scene) => {
       const field = scene.page.getByRole('searchbox', { name: 'Search by name, ID or prefix' })
       const secret = 'q9Zf2mT7xLw4Rb8uYc1Vn6Kd3Hs5Gj0PqQz0aB1cD2eF3gH4i'
@@ -247,7 +247,7 @@ describe.skipIf(skip !== undefined)(`a pasted secret ${skip ?? ''}`, () => {
       expect(await traces(scene)).not.toContain(secret.slice(0, 6))
     }))
 
-  it('a signed token that is pasted in two pieces is removed whole, however long the second piece takes', () =>
+  it('a signed token that is pasted in two pieces is removed entirely, however long the second piece takes', () =>
     play(old, async (scene) => {
       const { page } = scene
       const field = page.getByRole('searchbox', { name: 'Search by name, ID or prefix' })

@@ -182,7 +182,7 @@ describe('a ticket', () => {
     expect((await offer(served.port, `${protocol}, chat`)).status).toBe(101)
   })
 
-  it('a ticket can be created only for a token principal of the same instance', async () => {
+  it('a ticket can be created only for a token principal from the same instance', async () => {
     const { tokens, token } = await kit()
     const other = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes })
     const verification = await tokens.verify(token)

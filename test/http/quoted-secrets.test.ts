@@ -22,7 +22,7 @@ function hear(options: Parameters<typeof instance>[0] = {}) {
   return { faults, lines, tokens, told }
 }
 
-/** The longest run of characters of the secret in the text, in any case. */
+/** The longest run of characters of the secret in the text, ignoring case. */
 function shownOf(secret: string, text: string): number {
   const [part, whole] = [secret.toLowerCase(), text.toLowerCase()]
   for (let length = part.length; length > 0; length -= 1) {

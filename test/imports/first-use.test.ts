@@ -122,7 +122,7 @@ it('the result of a comparison counts even if it ends after its callers have giv
   expect((await tokens.introspect('k-1-secret')).record?.version).toBe(2)
 })
 
-it('a wrong secret is charged even if its comparison ends after its caller has given up', async () => {
+it('a wrong secret is charged to the caller even if the comparison ends after the caller has given up', async () => {
   vi.useFakeTimers({ toFake: ['performance'] })
   onTestFinished(() => void vi.useRealTimers())
   const { format, calls } = slowFormat()

@@ -163,7 +163,7 @@ describe('the commands on the pages', () => {
     expect(ended.code, ended.stderr).toBe(0)
   })
 
-  it.skipIf(postgres.skip)('the store works for a user with only the rights that the printed SQL grants', async () => {
+  it.skipIf(postgres.skip)('the store works for a user with only the permissions that the printed SQL grants', async () => {
     const place = await ownSchema(postgres.url ?? '')
     const user = `${place.schema}_app`
     const config = (name: string, url: string): string =>

@@ -184,7 +184,7 @@ describe.skipIf(postgres.skip)(`a Postgres pool with options that change rows ${
     expect(await other.find([added.id])).toEqual([added])
   })
 
-  it('does not disturb a commit that the host did not await before releasing the connection', async () => {
+  it('does not interfere with a commit that the host did not await before releasing the connection', async () => {
     const pool = pooled({ max: 1 })
     const store = postgresStore({ pool, schema: place.schema })
     await store.migrate()

@@ -250,7 +250,7 @@ describe.skipIf(redis.skip)(`the Redis store ${redis.skip ?? ''}`, () => {
     expect(await store.list({ prefix: 'acme', now: 0, limit: 1 })).toEqual([])
   })
 
-  it('accepts a Redis answer that arrived while the process was blocked', async () => {
+  it('accepts a Redis response that arrived while the process was blocked', async () => {
     const client = new Redis(url)
     cleanups.push(() => client.disconnect())
     const { store } = open({ client })

@@ -17,9 +17,9 @@ const messages: { readonly [Kind in Fault]: string } = {
   tables_missing: 'its tables are missing or belong to a different version: call migrate(), or run the SQL that migrationSql() prints',
   database_missing: 'the database does not exist: create it, or correct its name in the options',
   read_only: 'the database is read-only: point the options at the primary, or make the file writable',
-  full: 'the disk of the database is full: free some space',
+  full: "the database's disk is full: free some space",
   locked: 'the database is locked: find the transaction that stays open',
-  permission: 'the database user lacks a permission: grant it the rights that the documentation lists',
+  permission: 'the database user lacks a permission: grant it the permissions that the documentation lists',
   damaged: 'the file is damaged or not a database: restore it from a backup',
   closed: 'the connection passed to it is closed: pass one that stays open',
   unknown: 'the database failed',
@@ -41,7 +41,7 @@ const precise: ReadonlyMap<unknown, string> = new Map([
   ['ER_TOO_MANY_USER_CONNECTIONS', CROWDED],
   ['3F000', 'the schema does not exist: create it, or correct the schema option; without the option, correct the search path'],
   ['ER_NO_DB_ERROR', 'no database is selected: add its name to the URL, as in mysql://user:password@host/database, or to the pool'],
-  ['ER_DBACCESS_DENIED_ERROR', 'the database user may not use this database: check its name, or grant the user rights on it'],
+  ['ER_DBACCESS_DENIED_ERROR', 'the database user may not use this database: check its name, or grant the user permissions on it'],
 ])
 
 const messageOf = (fault: Fault, { code }: Shown): string =>

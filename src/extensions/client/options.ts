@@ -15,7 +15,7 @@ export type ClientStorage = {
   /** Returns the state that was saved last, or `undefined` if there is none. Called at startup, before, during and after every rotation, and after a 401. */
   load(): MaybePromise<ClientState | null | undefined>
   /**
-   * Durably replaces the saved state, and resolves only then. Called before and after each rotation.
+   * Durably replaces the saved state, and resolves only after the new state is durable. Called before and after each rotation.
    *
    * `replaces` lists the tokens that may be overwritten. If the storage contains another token, a person has just put it there: reject, and keep that
    * token. The client then loads and uses it.

@@ -31,7 +31,7 @@ const FETCH_MS = 5000
 const MAX_BYTES = 256 * 1024
 /** How long fetched keys are used before they are fetched again. */
 const FRESH_MS = 10 * 60_000
-/** How long a discovered key address is used before it is requested again. */
+/** How long a discovered key set URL is used before it is looked up again. */
 const DISCOVERED_MS = 24 * 3_600_000
 /** How long keys stay in use while they cannot be fetched again. */
 const STALE_MS = 24 * 3_600_000
@@ -116,7 +116,7 @@ export function remoteKeys(
 export type KeyAddress = (dueAt: number, failed: boolean) => Promise<string>
 
 /**
- * Discovers the key address of an issuer from its metadata (RFC 8414 §3, OpenID Connect Discovery §4). Keeps it for a day, or until a fetch from it fails, so
+ * Discovers an issuer's key set URL from its metadata (RFC 8414 §3, OpenID Connect Discovery §4). Keeps it for a day, or until a fetch from it fails, so
  * an issuer may move its keys. A failed discovery counts like a failed fetch, so known keys stay in use for the same time.
  *
  * @throws StoreUnavailableError `store_unavailable`, including when the metadata belongs to a different issuer (RFC 8414 §3.3)

@@ -47,7 +47,11 @@ export const updateToken: Route = {
   refusals: ['not_found', 'grant_denied', 'conflict', 'token_limit_reached'],
   examples: ({ scope }) => [
     { name: 'rename', summary: 'Another name', body: { name: 'Warehouse sync (Berlin)' } },
-    { name: 'narrow', summary: 'Fewer rights', body: { scopes: [scope], resources: { warehouse: ['w1'] }, allowedIps: ['192.0.2.17'] } },
+    {
+      name: 'narrow',
+      summary: 'Fewer permissions',
+      body: { scopes: [scope], resources: { warehouse: ['w1'] }, allowedIps: ['192.0.2.17'] },
+    },
     { name: 'remove', summary: 'Remove fields', body: { description: null, metadata: null } },
   ],
   async run({ id, body, headers }, { handle }) {

@@ -4,7 +4,7 @@ import type { Stage, StoreCase, StoreContractOptions, StoreSubject } from './typ
 
 const DEFAULT_OPERATIONS = 2000
 
-/** Runs one case on a store created for it, and disposes of the store in any case. */
+/** Runs one case on a store created for it, and disposes of the store even if the case fails. */
 export async function runCase(subjectCase: StoreCase, options: StoreContractOptions): Promise<void> {
   const subject = await options.create()
   const { store } = subject

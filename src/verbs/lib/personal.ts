@@ -60,7 +60,7 @@ export function personalTo(ownerId: string): (path: string, value: unknown, even
   return (path, value, event) => isPersonal(ownerId, path, value, event)
 }
 
-/** Returns an event that is not written yet without the data about the owner. It needs no commitments, because no seal covers what it said before. */
+/** Returns an event that is not written yet without the data about the owner. It needs no commitments, because no seal covers its original content. */
 export function withoutOwner<E extends Pick<StoredEvent, 'actorId' | 'ownerId' | 'erased'>>(event: E, ownerId: string): E {
   const { erased: _, ...rest } = eraseFields(event, (path, value) => isPersonal(ownerId, path, value, event))
   return rest as E

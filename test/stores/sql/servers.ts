@@ -14,7 +14,7 @@ export type ServerSubject = {
   /** The printed SQL that sets up the store. */
   printed(place: OwnPlace): Promise<string>
   /**
-   * A user with a login and no rights, a store that connects as that user, and how to remove the user. The name replaces `latchkey_app` in
+   * A user with a login and no permissions, a store that connects as that user, and how to remove the user. The name replaces `latchkey_app` in
    * the printed SQL.
    */
   limited(place: OwnPlace): Promise<{ readonly user: string; readonly store: TokenStore; remove(): Promise<unknown> }>
@@ -71,7 +71,7 @@ export const serverTests = (subject: ServerSubject): void => {
       await store.close?.()
     }))
 
-  it('works for a user who has only the rights that the printed SQL grants', () =>
+  it('works for a user who has only the permissions that the printed SQL grants', () =>
     within(async (place) => {
       const printed = await subject.printed(place)
       for (const statement of printed.split(/;\n\n/)) if (!/^(--[^\n]*\n?)*$/.test(statement)) await place.query(statement)

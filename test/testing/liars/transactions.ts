@@ -88,7 +88,7 @@ export const transactionLiars: readonly Liar[] = [
   },
   {
     name: 'does not place waiting events before a bulk revocation',
-    caughtBy: 'events are placed after those written in the meantime, and before those of a bulk revocation',
+    caughtBy: 'events of an addition are placed after existing events, and before the event of a later bulk revocation',
     create: () => transacting({}),
   },
 ]

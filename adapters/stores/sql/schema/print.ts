@@ -9,7 +9,7 @@ const USER = 'latchkey_app'
 /** Tables that only migrations write. */
 const READ: readonly string[] = ['identity', 'migrations']
 
-/** Returns the rights that the application's database user needs, as comments, because only the administrator knows that user's name. */
+/** Returns the permissions that the application's database user needs, as comments, because only the administrator knows that user's name. */
 const grantsOf = (quirks: Quirks, names: Names): readonly string[] => {
   if (quirks.dialect === 'sqlite') return []
   const user = quirks.dialect === 'postgres' ? USER : `'${USER}'@'%'`
@@ -22,7 +22,7 @@ const grantsOf = (quirks: Quirks, names: Names): readonly string[] => {
     ),
     ...READ.map((name) => `grant select on ${table(name)} to ${user}`),
   ]
-  return ['-- Afterward, grant the user of the application these rights, and no others:', ...grants.map((grant) => `--   ${grant};`)]
+  return ['-- Afterward, grant the user of the application these permissions, and no others:', ...grants.map((grant) => `--   ${grant};`)]
 }
 
 /** Returns the SQL that `migrate()` runs on an empty database, for teams whose administrators run the SQL themselves. */

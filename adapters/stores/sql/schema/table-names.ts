@@ -7,7 +7,7 @@ const DEFAULT_TABLE_PREFIX = 'latchkey_'
 
 /** Returns whether a name is valid in double quotes and in the dollar quotes of a migration, and short enough that Postgres does not truncate it. */
 const isSchema = (name: string): boolean =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are what the pattern rejects.
   /^[^"\u0000-\u001f\u007f]+$/.test(name) &&
   name.isWellFormed() &&
   !name.includes('$latchkey$') &&

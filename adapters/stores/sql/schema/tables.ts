@@ -61,7 +61,7 @@ export const SCHEMA_V1: readonly Table[] = [
     derivesState: true,
     indexes: [
       { name: 'newest', columns: ['prefix', 'created_at', 'id'] },
-      // The instants at the end let a server skip tokens with another status without reading their rows.
+      // The last two columns let a server skip tokens with a different status without reading their rows.
       { name: 'state', columns: ['prefix', 'state', 'created_at', 'id', 'expires_at', 'not_before'] },
       { name: 'tenant', columns: ['prefix', 'tenant_id', 'created_at', 'id'], present: 'tenant_id' },
       {

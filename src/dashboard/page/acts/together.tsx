@@ -28,7 +28,7 @@ type Props = {
 /** Shows what is known to depend on tokens that are revoked together. Missing data is shown as unknown, never as no use. */
 export function Together({ tokens, count, more, problem }: Props): JSX.Element {
   const { usageCounted } = useWorld()
-  // A single token is described by the texts of its own dialog.
+  // For a single token, the wording of the single-token dialog is used.
   const about = (count ?? tokens?.length) === 1 && more !== true ? 'revoke' : 'together'
   return (
     <div class="breaks" role="status">

@@ -1,4 +1,4 @@
-/** The kind of a problem, as users need to know it. */
+/** The kinds of problems that users need to tell apart. */
 export type ProblemKind =
   | 'offline'
   | 'unreachable'

@@ -45,7 +45,7 @@ export type Scopes = {
   readonly allowWildcard: boolean
   /** Whether uses are counted. */
   readonly usage: boolean
-  /** How long those counts are kept; absent: forever. */
+  /** How long usage counts are kept; absent: forever. */
   readonly usageKeptSeconds?: number
   /** Whether a token can have its owner's permissions instead of its own scopes. */
   readonly inherit: boolean

@@ -5,7 +5,7 @@ type Typing = { readonly end: () => void; readonly drop: () => void }
 /** Typed text that has not been passed on yet. */
 const open = new Set<Typing>()
 
-/** Passes typed text on when typing pauses or a click navigates away. Going back discards it. Returns a function that stops this. */
+/** Passes typed text on when typing pauses or a click navigates away. Going back discards it. Returns a function that cancels both. */
 export function whenPaused(handOn: () => void, leave: () => void): () => void {
   const stop = (): void => {
     clearTimeout(timer)

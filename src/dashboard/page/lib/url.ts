@@ -163,7 +163,7 @@ function leftBy(way: number, toOver: boolean): Left | undefined {
   return way === -1 && over && !toOver ? 'over' : 'place'
 }
 
-/** Once a place is rendered, restores its scroll position, or scrolls to the top of a new one. */
+/** Once a place is rendered, restores its scroll position, or scrolls to the top if the place is new. */
 export function useScroll(ready: boolean): void {
   useEffect(() => {
     if (!ready || scrollTarget === undefined) return

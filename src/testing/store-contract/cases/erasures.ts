@@ -18,7 +18,7 @@ async function eventsOf(stage: Stage, more = {}): Promise<readonly StoredEvent[]
   return await stage.second.events({ prefix: stage.prefix, order: 'oldest', limit: 1000, ...more })
 }
 
-/** Returns the erasure of an event in its currently stored state. */
+/** Returns the erasure of an event, based on its currently stored state. */
 async function erasureOf(stage: Stage, id: string): Promise<EventErasure> {
   const [before] = await eventsOf(stage, { id })
   if (before === undefined) throw new Error('the event to erase does not exist')

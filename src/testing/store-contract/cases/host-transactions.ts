@@ -128,7 +128,7 @@ export const hostTransactionCases: StoreCases = {
       },
     },
     {
-      title: 'events are placed after those written in the meantime, and before those of a bulk revocation',
+      title: 'events of an addition are placed after existing events, and before the event of a later bulk revocation',
       async run(stage) {
         const given = addition(stage)
         await within(stage, async ({ commit }, add) => {

@@ -82,7 +82,7 @@ export const revokeWhereCases: StoreCases = {
       },
     },
     {
-      title: 'revoking a lineage revokes every token of the lineage and no others',
+      title: 'revoking a lineage revokes every token in the lineage and no others',
       async run(stage) {
         const first = await inserted(stage, { tenantId: 'a' })
         const root = await replace(stage.store, first, { rootId: first.id, expiresAt: START + 1 })
@@ -91,9 +91,9 @@ export const revokeWhereCases: StoreCases = {
         const foreign = token(`${stage.prefix}x`, { rootId: first.id })
         await insert(stage.store, [foreign])
         ensureEqual(await revokeWhere(stage, { rootId: first.id, tenantIds: ['b'] }), 0, 'rootId and tenant must both match')
-        ensureEqual(await revokeWhere(stage, { rootId: first.id }), 3, 'revokeWhere() by rootId must count every token of the lineage')
+        ensureEqual(await revokeWhere(stage, { rootId: first.id }), 3, 'revokeWhere() by rootId must count every token in the lineage')
         for (const old of line)
-          ensureEqual(await findOne(stage.second, old.id), revoked(old), 'revokeWhere() by rootId must revoke every token of the lineage')
+          ensureEqual(await findOne(stage.second, old.id), revoked(old), 'revokeWhere() by rootId must revoke every token in the lineage')
         for (const old of [...others, foreign])
           ensureEqual(await findOne(stage.store, old.id), old, 'revokeWhere() by rootId must not change other tokens')
       },
@@ -113,7 +113,7 @@ export const revokeWhereCases: StoreCases = {
           const found = await stage.store.find([old.id, next.id])
           ensureEqual(found.length, rotated.ok ? 2 : 1, 'the successor must be stored if, and only if, the rotation was acknowledged')
           const alive = found.filter(({ revokedAt }) => revokedAt === undefined).map(({ id }) => id)
-          ensureEqual(alive, [], 'every token of the lineage must be revoked once revokeWhere() has returned')
+          ensureEqual(alive, [], 'every token in the lineage must be revoked once revokeWhere() has returned')
         }
       },
     },
