@@ -5,6 +5,7 @@ import { COMMANDS } from './commands.js'
 import type { Perform } from './lib/command.js'
 import { EXIT, type ExitCode, OutputClosedError, oneLine, readFault } from './lib/fault.js'
 import { HeldLines } from './lib/held-lines.js'
+import { inOptions } from './lib/in-options.js'
 import type { Lifetime } from './lib/lifetime.js'
 import { type Streams, say, write } from './lib/output.js'
 import { openSession, tellingOfNewFile } from './lib/session.js'
@@ -27,7 +28,13 @@ export async function run(args: readonly string[], streams: Streams, lifetime: L
   const perform: Perform = (command, work) => {
     command.action(async () => {
       const session = await openSession(streams, lifetime, lines, command.optsWithGlobals())
-      const perform = async () => (await work(session, command.optsWithGlobals(), command.processedArgs)) ?? EXIT.ok
+      const perform = async () => {
+        try {
+          return (await work(session, command.optsWithGlobals(), command.processedArgs)) ?? EXIT.ok
+        } catch (error) {
+          throw inOptions(command, error)
+        }
+      }
       code = await (EXPECTS_NEW_FILE === command.name() ? perform() : tellingOfNewFile(session, perform))
     })
   }

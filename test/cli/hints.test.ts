@@ -144,21 +144,23 @@ it('-v prints the version', async () => {
 })
 
 it.each([
-  ['create --name x --scope inventory:read --expires-in -5', 'expiresIn: must be at least 1 second, not -5 '],
-  ['create --name x --scope inventory:read --expires-in -5d', 'expiresIn: must be at least 1 second, not "-5d" '],
-  ['create --name x --scope inventory:read --expires-in=-5', 'expiresIn: must be at least 1 second, not -5 '],
-  ['create --name x --scope inventory:read --expires-in 0', 'expiresIn: must be at least 1 second, not 0 '],
-  ['create --name x --scope inventory:read --expires-in 0d', 'expiresIn: must be at least 1 second, not "0d" '],
-  ['create --name x --scope inventory:read --expires-in 1.5', 'expiresIn: must be whole seconds, not 1.5 '],
-  ['create --name x --scope inventory:read --rotate-every -1d', 'rotateEvery: must be at least '],
-  ['rotate 0000000000000000 --overlap -1h', 'overlap: must be at least 0 seconds, not "-1h" '],
-  ['list --expires-within -1d', 'expiresWithin: must be at least 1 second, not "-1d" '],
-  ['list --unused-for 0', 'unusedFor: must be at least 1 second, not 0 '],
-  ['usage 0000000000000000 --step -1d', 'step: must be '],
+  ['create --name x --scope inventory:read --expires-in -5', '--expires-in: must be at least 1 second, not -5 '],
+  ['create --name x --scope inventory:read --expires-in -5d', '--expires-in: must be at least 1 second, not "-5d" '],
+  ['create --name x --scope inventory:read --expires-in=-5', '--expires-in: must be at least 1 second, not -5 '],
+  ['create --name x --scope inventory:read --expires-in 0', '--expires-in: must be at least 1 second, not 0 '],
+  ['create --name x --scope inventory:read --expires-in 0d', '--expires-in: must be at least 1 second, not "0d" '],
+  ['create --name x --scope inventory:read --expires-in 1.5', '--expires-in: must be whole seconds, not 1.5 '],
+  ['create --name x --scope inventory:read --rotate-every -1d', '--rotate-every: must be at least '],
+  ['rotate 0000000000000000 --overlap -1h', '--overlap: must be at least 0 seconds, not "-1h" '],
+  ['list --expires-within -1d', '--expires-within: must be at least 1 second, not "-1d" '],
+  ['list --unused-for 0', '--unused-for: must be at least 1 second, not 0 '],
+  ['create --name x --scope inventory:raed', '--scope: '],
+  ['create --name x --scope inventory:read --allowed-ip 1.2.3', '--allowed-ip: '],
+  ['usage 0000000000000000 --step -1d', '--step: must be '],
   ['list --limit 0', '--limit must be a whole number from 1 to 1000'],
   ['list --limit -5', '--limit must be a whole number from 1 to 1000'],
   ['events --limit 1001', '--limit must be a whole number from 1 to 1000'],
-])('the error for a negative, zero or fractional value names the lower bound: %s', async (line, text) => {
+])('the error for a wrong value names its option and what is allowed: %s', async (line, text) => {
   expect(await refusal(line)).toContain(text)
 })
 
