@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { aboutToken } from '../activity/about-token.js'
+import type { RecordCache } from '../cache/records.js'
 import { InvalidInputError, StoreUnavailableError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
 import type { ListedToken } from '../model/record.js'
@@ -50,6 +51,7 @@ export async function prune(
     throw new InvalidInputError('before', 'is in the future: only tokens that have ended are removed')
   }
   if (goOn === undefined) await refuseAhead(context, before)
+  const isKept = ({ id }: ListedToken): boolean => goOn !== undefined && keptBy(context).has(id)
   let count = 0
   for (const status of ENDED) {
     let after: ListedToken | undefined
@@ -62,7 +64,7 @@ export async function prune(
         limit: PAGE,
         ...(after !== undefined && { after: { createdAt: after.createdAt, id: after.id } }),
       })
-      const dead = page.filter((token) => diedBefore(token, before) && !stillRefuses(context, token, now))
+      const dead = page.filter((token) => diedBefore(token, before) && !stillRefuses(context, token, now) && !isKept(token))
       if (dead.length > 0 && goOn !== undefined && !(await goOn())) return { count }
       const ended = await end(context, dead, actor, now)
       if (!(await clearUsage(context, ended, now, goOn))) return { count }
@@ -146,6 +148,16 @@ async function clearUsage({ store, settings }: Context, tokens: readonly ListedT
 
 const always = async (): Promise<boolean> => true
 
+/** The tokens of each node that upkeep could not remove. It does not try again until this node restarts, because each attempt is a failed change. */
+const kept: WeakMap<RecordCache, Set<string>> = new WeakMap()
+const MOST_KEPT = 10_000
+
+function keptBy({ records }: Context): Set<string> {
+  const ids = kept.get(records) ?? new Set<string>()
+  kept.set(records, ids)
+  return ids
+}
+
 /**
  * Removes tokens, and returns how many it removed. Leaves out tokens that another node has removed in the meantime, and those that cannot be removed, because
  * other data of the host refers to them.
@@ -161,6 +173,8 @@ async function remove(context: Context, tokens: readonly ListedToken[], actor: R
   if (left.length < tokens.length) return await remove(context, left, actor, before)
   const [first] = left
   if (left.length === 1 && first !== undefined) {
+    const ids = keptBy(context)
+    if (ids.size < MOST_KEPT) ids.add(first.id)
     context.report('retention', new StoreUnavailableError(`token ${first.id} cannot be removed: rows of another table may refer to it`))
     return 0
   }
@@ -172,7 +186,7 @@ async function remove(context: Context, tokens: readonly ListedToken[], actor: R
 function eventOf({ settings }: Context, token: ListedToken, actor: ReadActor, at: number, before: number): StoredEvent {
   return {
     // Another node that removes the same token writes no second event.
-    id: deriveId(['token.pruned', token.id]),
+    id: deriveId(['token.pruned', token.id, String(token.createdAt)]),
     at,
     action: 'token.pruned',
     prefix: settings.prefix,

@@ -77,7 +77,7 @@ describe('a custom store that returns invalid data', () => {
     const { tokens } = over({ seals: () => [], saveSeal: () => false })
     await tokens.system.create({ name: 'ERP', scopes: ['a'] })
     const sealing = tokens.system.sealAudit()
-    await expect(sealing).rejects.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('refuses every seal') })
+    await expect(sealing).rejects.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('refuses every new seal') })
     await tokens.close()
   })
 })

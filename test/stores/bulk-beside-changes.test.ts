@@ -52,7 +52,7 @@ const bulkTests = (server: Server): void => {
     await connection.query(`select id from latchkey_tokens where id = '${id}' for update`)
   }
   const untilWaiting = (count: number): Promise<unknown> =>
-    vi.waitFor(async () => expect(Number((await place.query(server.waiting(place)))[0]?.n)).toBe(count), { timeout: 10_000, interval: 150 })
+    vi.waitFor(async () => expect(Number((await place.query(server.waiting(place)))[0]?.n)).toBe(count), { timeout: 10_000, interval: 400 })
   const revoke = (tenantId = 'large', bulkId = stamp.bulkId, filter: object = { tenantIds: [tenantId] }) =>
     Promise.resolve(
       store.revokeWhere({ prefix: 'acme', ...filter }, { ...stamp, bulkId }, event({ action: 'tokens.revoked', tenantId, bulkId })),

@@ -104,6 +104,33 @@ describe('retention', () => {
     expect(left).toEqual(['by a clock that was wrong', 'under a key', 'young'])
   })
 
+  it('retention tries only once to remove a token to which other data refers, and prune() tries again', async () => {
+    let tries = 0
+    let isHeld = true
+    const inner = memoryStore()
+    const held: string[] = []
+    const store = interceptStore(inner, ({ method, args }, proceed) => {
+      const [change] = args as [{ removals?: readonly string[] }]
+      const removed = method === 'commit' ? change.removals?.find((id) => held.includes(id)) : undefined
+      if (removed === undefined || !isHeld) return proceed()
+      tries += 1
+      return { ok: false, conflict: removed }
+    })
+    const { make, handle, pass, sweep } = node({ ...kept({ dead: '10d' }), store })
+    const ids = [await make('a'), await make('b'), await make('c')]
+    held.push(ids[1] ?? '')
+    for (const id of ids) await handle.revoke(id)
+    pass(31)
+    await sweep()
+    expect((await handle.list()).items.map(({ id }) => id)).toEqual(held)
+    expect(tries).toBeGreaterThan(0)
+    const before = tries
+    await sweep()
+    expect(tries).toBe(before)
+    isHeld = false
+    expect(await handle.prune({ before: START + 20 * DAY })).toEqual({ count: 1 })
+  })
+
   it('removes old events even if old tokens cannot be removed', async () => {
     const store = interceptStore(memoryStore(), ({ method, args }, proceed) => {
       const [change] = args as [{ removals?: readonly string[] }]

@@ -60,8 +60,8 @@ export class ClientError extends Error {
   }
 }
 
-/** Long words that look random. They may be a part of a token, or encode one, as the storage received it. */
-const RANDOM = /(?=\w*\d)[\w+=]{12,}|(?=\w*[a-z]\w*[A-Z])[\w+=]{16,}/g
+/** Long words. Those that look random may be a part of a token, or encode one, as the storage received it. */
+const LONG = /[\w+=]{12,}/g
 
 /**
  * Returns the text of a thrown value for a message. A host error may carry the request with the token in it, so only its text is kept, without any words that
@@ -69,11 +69,15 @@ const RANDOM = /(?=\w*\d)[\w+=]{12,}|(?=\w*[a-z]\w*[A-Z])[\w+=]{16,}/g
  */
 export function describe(thrown: unknown): string {
   try {
-    return textOf(thrown).replace(RANDOM, '…')
+    return textOf(thrown)
+      .replace(KEY, '…')
+      .replace(LONG, (word) => (looksRandom(word) ? '…' : word))
   } catch {
     return 'an unreadable error'
   }
 }
+
+const looksRandom = (word: string): boolean => /\d/.test(word) || (word.length >= 16 && /[a-z]/.test(word) && /[A-Z]/.test(word))
 
 function textOf(thrown: unknown): string {
   if (!isErrorLike(thrown)) return String(thrown)

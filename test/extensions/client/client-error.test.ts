@@ -38,3 +38,12 @@ it.each([
 ])('the error of a storage stays readable: %s', (message) => {
   expect(textOf(new Error(message))).toBe(message)
 })
+
+it('an error of a storage reveals no part of the key of a rotation', () => {
+  const said = textOf(new Error('duplicate key (rotation)=(e4cfe15a-805f-420c-91ed-7e5dc19b4ca8.3600)'))
+  expect(said).not.toMatch(/e4cfe15a|805f|420c|91ed|7e5dc19b4ca8/)
+})
+
+it('a long text of a storage is described without searching it again and again', () => {
+  expect(textOf(new Error('a'.repeat(200_000)))).toHaveLength(200_000)
+})

@@ -61,10 +61,12 @@ const faultOf = (error: unknown): Fault => {
   return 'unknown'
 }
 
+/** A setting of the host. The variable already holds it if an earlier `end` failed. */
+const HOST_WAIT = 'cast(coalesce(@latchkey_wait, @@session.innodb_lock_wait_timeout) as unsigned)'
+
 const waitOf = (seconds: string): Wait => ({
-  // The variable keeps a setting of the host.
-  begin: `set @latchkey_wait = @@session.innodb_lock_wait_timeout, session innodb_lock_wait_timeout = ${seconds}`,
-  end: 'set session innodb_lock_wait_timeout = @latchkey_wait',
+  begin: `set @latchkey_wait = ${HOST_WAIT}, session innodb_lock_wait_timeout = ${seconds}`,
+  end: 'set session innodb_lock_wait_timeout = @latchkey_wait, @latchkey_wait = null',
   ofSession: true,
 })
 

@@ -12,7 +12,7 @@ import { insertTokens, isKeyed } from './insert-tokens.js'
 import { type Line, ownerLine, tokenLine } from './lines.js'
 import { refuseFenced } from './moves.js'
 import { removeTokens } from './remove-tokens.js'
-import { awaiting, awaitToken, lockTokens, untilFree } from './token-locks.js'
+import { awaiting, awaitTokens, lockTokens, untilFree } from './token-locks.js'
 import { clearUsage } from './usage.js'
 import { cutFeed, writeFeed } from './write-feed.js'
 
@@ -29,17 +29,11 @@ function* enter(sql: Sql, change: Change): Steps<void> {
   )
 }
 
-/** After this many attempts to lock a token, a revocation waits for it. */
-const AVOIDED = 3
+/** Returns the only token of a change that revokes one. Transactions of the host may follow one another so closely that it is never free. */
+const revokedIn = ({ updates: [first, ...others] = [] }: Change): readonly string[] =>
+  others.length === 0 && first?.record.revokedAt !== undefined ? [first.record.id] : []
 
-/**
- * Returns the only token of a change that revokes one, if several attempts to lock it have failed. Transactions of the host that refer to the token may follow
- * one another so closely that it is never free.
- */
-const awaitedIn = ({ updates: [first, ...others] = [] }: Change, attempt: number): string | undefined =>
-  attempt > AVOIDED && others.length === 0 && first?.record.revokedAt !== undefined ? first.record.id : undefined
-
-function* steps(sql: Sql, change: Change, awaited: string | undefined): Steps<CommitResult> {
+function* steps(sql: Sql, change: Change, awaits: boolean): Steps<CommitResult> {
   const { builder } = sql
   const { inserts = [], updates = [], removals = [], ownersChanged = [], erasures = [], caps = [], events } = change
   const lines: Line[] = []
@@ -50,7 +44,7 @@ function* steps(sql: Sql, change: Change, awaited: string | undefined): Steps<Co
   // Before the feed is locked, so that only this change waits if another transaction inserts the same ID, or holds rows that refer to a removed token.
   yield* insertTokens(sql, inserts)
   yield* removeTokens(sql, removals)
-  if (awaited !== undefined) yield* awaitToken(sql, awaited)
+  if (awaits) yield* awaitTokens(sql, revokedIn(change))
   if (change.cutsFeed === true) yield* cutFeed(sql)
   // Because of the row lock, the order of the feed is the order of commits, for changes as well as moves.
   if (events.length + lines.length + erasures.length > 0) {
@@ -151,7 +145,9 @@ const apply = async (
   for (let attempt = 1; ; attempt += 1) {
     try {
       const result = await untilFree(sql, PATIENCE_MS, (tried) =>
-        inTurn(() => awaiting(sql, awaitedIn(change, tried), (awaited) => sql.engine.transaction(() => steps(sql, change, awaited)))),
+        inTurn(() =>
+          awaiting(sql, revokedIn(change).length === 0 ? 0 : tried, (awaits) => sql.engine.transaction(() => steps(sql, change, awaits))),
+        ),
       )
       await clearLate(sql, change)
       return result

@@ -16,7 +16,7 @@ import { filterConditions } from './filter.js'
 import { bulkLine } from './lines.js'
 import { readMove, refuseFenced } from './moves.js'
 import { hasUnplaced, isUnplaced, placeAll } from './place-events.js'
-import { type LockedToken, lockRow, lockTokens, untilFree } from './token-locks.js'
+import { awaiting, awaitTokens, type LockedToken, locked, lockRow, lockTokens, untilFree } from './token-locks.js'
 import { writeFeed } from './write-feed.js'
 
 /** Up to this many tokens are revoked in one step, while no other transaction changes any token. */
@@ -25,8 +25,6 @@ const FEW = 200
 const MOST_READ = 200_000
 /** How many times the tokens that changed in the meantime are revoked before the feed is locked. The tokens that change during the last time are left. */
 const MOST_ROUNDS = 5
-/** After this many attempts to lock them without waiting, even a few tokens are locked as many are. */
-const AVOIDED = 3
 /** How long a revocation waits for tokens that another revocation has locked. */
 const PATIENCE_MS = 60_000
 
@@ -121,12 +119,19 @@ function* revokeWaiting(sql: Sql, work: Work): Steps<number> {
     if (rows.length < MOST_READ) break
     since = yield* headOf(sql)
   }
+  return since
+}
+
+/** Revokes the matching tokens that were added or changed after a position of the feed, several times, and returns the position that it has reached. */
+function* revokeRecent(sql: Sql, work: Work, from: number): Steps<number> {
+  let since = from
   for (let round = 1; round <= MOST_ROUNDS; round += 1) {
     const head = yield* headOf(sql)
-    const ids = yield* foundSince(sql, filter, since)
-    if (ids === undefined || ids.length <= FEW) break
+    const ids = yield* foundSince(sql, work.filter, since)
+    if (ids === undefined) break
     yield* revokeInTurn(sql, ids, work)
     since = head
+    if (ids.length <= FEW) break
   }
   return since
 }
@@ -136,7 +141,7 @@ function* revokeInTurn(sql: Sql, ids: readonly string[], { filter, stamp, counts
   for (const piece of chunks(ids)) {
     const tokens = sql.builder.selectFrom('tokens').where('id', 'in', piece)
     // By ID alone, because changes lock tokens by ID. Through another index, the two could lock the same rows in different orders.
-    yield* askByKey(sql, tokens.select(['id', 'tenant_id']).orderBy('id').forUpdate())
+    yield* askByKey(sql, locked(sql, tokens.select('id').orderBy('id')))
     // Since the IDs were read, other transactions may have revoked some of the tokens, or changed them so that they no longer match.
     const still = tokens.where((eb) => eb.and(liveAndMatching(eb, filter))).select(['id', 'tenant_id'])
     yield* revokeLocked(sql, (yield* askByKey(sql, still)).rows, stamp, counts)
@@ -144,9 +149,9 @@ function* revokeInTurn(sql: Sql, ids: readonly string[], { filter, stamp, counts
 }
 
 /** Revokes tokens that this transaction has locked. */
-function* revokeLocked(sql: Sql, locked: readonly LockedToken[], stamp: RevocationStamp, counts: Counts): Steps<void> {
-  for (const { tenant_id } of locked) addTo(counts, tenant_id, 1)
-  const ids = locked.map(({ id }) => id)
+function* revokeLocked(sql: Sql, tokens: readonly LockedToken[], stamp: RevocationStamp, counts: Counts): Steps<void> {
+  for (const { tenant_id } of tokens) addTo(counts, tenant_id, 1)
+  const ids = tokens.map(({ id }) => id)
   for (const piece of chunks(ids)) yield* askByKey(sql, updateOf(sql, stamp).where('id', 'in', piece))
 }
 
@@ -174,7 +179,7 @@ function* revokeUnderFeed(sql: Sql, { filter, stamp, counts }: Work, since?: num
  * If there are many, `inSteps` is called, and a first step revokes most of them before the feed is locked, so that changes to other tokens need not wait. The
  * rest is done under that lock. Changes also lock tokens only under the feed lock, so the rest contains no token that one of them has locked.
  */
-function* steps(sql: Sql, work: Work, event: StoredEvent, inSteps?: () => void): Steps<BulkResult> {
+function* steps(sql: Sql, work: Work, event: StoredEvent, inSteps?: () => void, awaits = false): Steps<BulkResult> {
   const { builder, quirks } = sql
   const { filter, counts } = work
   let since: number | undefined
@@ -182,7 +187,18 @@ function* steps(sql: Sql, work: Work, event: StoredEvent, inSteps?: () => void):
     yield* refuseFenced(sql, filter.prefix)
     yield* lockRow(sql, BULK_ROW)
     inSteps()
-    since = yield* revokeWaiting(sql, work)
+    since = yield* revokeRecent(sql, work, yield* revokeWaiting(sql, work))
+  }
+  if (awaits) {
+    const { rows } = yield* ask(
+      found(sql, filter)
+        .select('id')
+        .limit(FEW + 1),
+    )
+    yield* awaitTokens(
+      sql,
+      rows.map(({ id }) => id),
+    )
   }
   // Every change takes this lock before it commits, so from here on no other transaction changes a token. Only host transactions can add tokens.
   yield* quirks.bump(builder, 0)
@@ -237,7 +253,8 @@ const countIn = async (sql: Sql, filter: TokenFilter): Promise<'none' | 'few' | 
 
 /** Revokes all matching tokens, with the events and the line in the feed in the same transaction. */
 export const revokeWhere = async (sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> => {
-  const begin = (inSteps?: () => void): Steps<BulkResult> => steps(sql, { filter, stamp, counts: new Map() }, event, inSteps)
+  const begin = (inSteps?: () => void, awaits?: boolean): Steps<BulkResult> =>
+    steps(sql, { filter, stamp, counts: new Map() }, event, inSteps, awaits)
   try {
     return await untilFree(sql, PATIENCE_MS, async (attempt) => {
       const count = await countIn(sql, filter)
@@ -247,7 +264,8 @@ export const revokeWhere = async (sql: Sql, filter: TokenFilter, stamp: Revocati
         refuseWhileMoving(await readMove(sql, filter.prefix))
         return { count: 0, events: [] }
       }
-      return count === 'many' || attempt > AVOIDED ? await revokeMany(sql, begin) : await sql.engine.transaction(() => begin())
+      if (count === 'many') return await revokeMany(sql, begin)
+      return await awaiting(sql, attempt, (awaits) => sql.engine.transaction(() => begin(undefined, awaits)))
     })
   } catch (error) {
     if (sql.quirks.faultOf(error) !== 'duplicate') throw error

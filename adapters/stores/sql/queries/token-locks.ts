@@ -16,15 +16,13 @@ export type LockedToken = { readonly id: string; readonly tenant_id: string | nu
  */
 export function* lockTokens(sql: Sql, ids: readonly string[]): Steps<readonly LockedToken[]> {
   const { builder, quirks } = sql
-  const { isHeld, dialect } = quirks
+  const { isHeld } = quirks
   const found: LockedToken[] = []
   if (isHeld === undefined) return found
   for (const piece of chunks(ids)) {
     const tokens = builder.selectFrom('tokens').select(['id', 'tenant_id']).where('id', 'in', piece)
-    // On Postgres, rows of the host's tables can refer to tokens. Their locks conflict only with a removal.
-    const locked = dialect === 'postgres' ? tokens.forNoKeyUpdate() : tokens.forUpdate()
     try {
-      found.push(...(yield* askByKey(sql, locked.noWait())).rows)
+      found.push(...(yield* askByKey(sql, locked(sql, tokens).noWait())).rows)
     } catch (error) {
       throw isHeld(error) ? new HeldSignal() : error
     }
@@ -42,32 +40,38 @@ export function* lockRow({ builder, quirks }: Sql, row: number): Steps<void> {
   )
 }
 
-/** How many changes of a store may wait for a token at a time. Each holds a connection. */
+/** After this many attempts to lock its tokens without waiting, a revocation waits for them. */
+const AVOIDED = 3
+/** How many revocations of a store may wait for their tokens at a time. Each holds a connection. */
 const MOST_AWAITING = 2
 
-/** How many changes of each store are waiting. */
-const awaitedNow: WeakMap<Sql, number> = new WeakMap()
+/** How many revocations of each store are waiting. */
+const awaitingNow: WeakMap<Sql, number> = new WeakMap()
 
-/** Runs work that waits for a token, if not too many changes are already waiting; otherwise, without the token. */
-export const awaiting = async <T>(sql: Sql, id: string | undefined, work: (id: string | undefined) => T | Promise<T>): Promise<T> => {
-  const others = awaitedNow.get(sql) ?? 0
-  if (id === undefined || others >= MOST_AWAITING) return await work(undefined)
-  awaitedNow.set(sql, others + 1)
+/** Runs an attempt of a revocation, and tells it whether to wait for its tokens before the feed is locked. */
+export const awaiting = async <T>(sql: Sql, attempt: number, work: (awaits: boolean) => T | Promise<T>): Promise<T> => {
+  const others = awaitingNow.get(sql) ?? 0
+  if (attempt <= AVOIDED || others >= MOST_AWAITING) return await work(false)
+  awaitingNow.set(sql, others + 1)
   try {
-    return await work(id)
+    return await work(true)
   } finally {
-    awaitedNow.set(sql, (awaitedNow.get(sql) ?? 1) - 1)
+    awaitingNow.set(sql, (awaitingNow.get(sql) ?? 1) - 1)
   }
 }
 
-/** Locks a token before the feed is locked, and waits for others who have locked it. The server serves those who wait before those who ask later. */
-export function* awaitToken(sql: Sql, id: string): Steps<void> {
-  const { builder, quirks } = sql
-  const token = builder.selectFrom('tokens').select('id').where('id', '=', id)
-  yield* waitFor(sql, quirks.longerWait, function* () {
-    yield* askByKey(sql, quirks.dialect === 'postgres' ? token.forNoKeyUpdate() : token.forUpdate())
+/** Locks tokens before the feed is locked, and waits for others who have locked them. The server serves those who wait before those who ask later. */
+export function* awaitTokens(sql: Sql, ids: readonly string[]): Steps<void> {
+  const tokens = sql.builder.selectFrom('tokens').select('id').where('id', 'in', ids).orderBy('id')
+  if (ids.length === 0) return
+  yield* waitFor(sql, sql.quirks.longerWait, function* () {
+    yield* askByKey(sql, locked(sql, tokens))
   })
 }
+
+/** Locks the rows of a query. On Postgres, rows of the host's tables can refer to tokens, and their locks conflict only with a removal. */
+export const locked = <Q extends { forUpdate(): Q; forNoKeyUpdate(): Q }>({ quirks }: Sql, query: Q): Q =>
+  quirks.dialect === 'postgres' ? query.forNoKeyUpdate() : query.forUpdate()
 
 /**
  * Repeats work, for at most this long, while another transaction holds one of its tokens. Between attempts, it holds neither a lock nor a connection. The
