@@ -394,13 +394,13 @@ export const transactionCases = (subject: TransactionSubject): void => {
 /** When the host's transaction is committed: before a bulk revocation locks the feed, or after it. */
 export type Moment = 'before' | 'after'
 
-/** Returns a function that tells whether a statement of a bulk revocation revokes tokens at this moment. */
-export const watchBulk = (moment: Moment, revokes: RegExp): ((statement: string) => boolean) => {
+/** Returns a function that tells whether a statement of a bulk revocation looks for tokens at this moment. */
+export const watchBulk = (moment: Moment, looks: RegExp): ((statement: string) => boolean) => {
   let locked = false
   return (statement) => {
     if (/^(begin|commit|rollback)/.test(statement)) locked = false
     if (/^update \S*feed\S? set/.test(statement)) locked = true
-    return revokes.test(statement) && locked === (moment === 'after')
+    return looks.test(statement) && locked === (moment === 'after')
   }
 }
 

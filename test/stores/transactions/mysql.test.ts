@@ -56,7 +56,7 @@ describe.skipIf(mysql.skip)(`host transactions in MySQL ${mysql.skip ?? ''}`, ()
         const pool = createPool({ uri: place.url })
         pools.push(pool)
         let waits = true
-        const isDue = watchBulk(moment, /^select `id` from .*`revoked_at` is null/)
+        const isDue = watchBulk(moment, /^select (distinct `changed_id` from|`id` from .*`state` in)/)
         pool.on('connection', (connection) => {
           const query = connection.query.bind(connection) as (...args: unknown[]) => unknown
           Object.assign(connection, {

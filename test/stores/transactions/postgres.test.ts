@@ -40,7 +40,7 @@ describe.skipIf(postgres.skip)(`host transactions in Postgres ${postgres.skip ??
         const pool = new Pool({ connectionString: url })
         pools.push(pool)
         let waits = true
-        const isDue = watchBulk(moment, /^select "id" from .*"revoked_at" is null/)
+        const isDue = watchBulk(moment, /^select (distinct "changed_id" from|"id" from .*"state" in)/)
         pool.on('connect', (connection) => {
           const query = connection.query.bind(connection) as (config: { readonly text: string }) => Promise<unknown>
           Object.assign(connection, {
