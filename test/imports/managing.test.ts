@@ -193,7 +193,10 @@ it.each(['first', 'last'])(
     const call = async (method: string, path: string) => {
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
       const request = new Request(`https://api.test/t${path}`, { method, headers, ...(method === 'POST' && { body: '{"overlap":300}' }) })
-      return (await (await api.fetch(request, { actor: undefined }, '/t')).json()) as { token: string; record: { id: string; expiresAt: string } }
+      return (await (await api.fetch(request, { actor: undefined }, '/t')).json()) as {
+        token: string
+        record: { id: string; expiresAt: string }
+      }
     }
     const end = new Date(now + 2 * 86_400_000).toISOString()
     expect((await call('GET', '/self')).record.expiresAt).toBe(end)
