@@ -22,7 +22,7 @@ describe('exit codes', () => {
     ['a token that cannot be revoked', ['revoke', NOBODY, '--yes'], 1, '(not_found)'],
     ['a scope that is not in the catalogue', ['create', '--name', 'x', '--scope', 'inventory:reed'], 2, 'did you mean "inventory:read"?'],
     ['missing scopes', ['create', '--name', 'x'], 2, '--scope'],
-    ['an invalid duration', ['create', '--name', 'x', '--scope', 'inventory:read', '--expires-in', '5 days'], 2, 'expiresIn:'],
+    ['an invalid duration', ['create', '--name', 'x', '--scope', 'inventory:read', '--expires-in', '5 days'], 2, '--expires-in:'],
     ['a missing option', ['create', '--scope', 'inventory:read'], 2, 'give the token a name with --name'],
     ['a misspelled name', ['create', '--nam', 'ERP', '--scope', 'inventory:read'], 2, "unknown option '--nam' (Did you mean --name?)"],
     ['a name without its option', ['create', 'ERP', '--scope', 'inventory:read'], 2, 'too many arguments'],
