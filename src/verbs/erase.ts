@@ -133,7 +133,7 @@ function clearBuffered({ context, ownerId, tenantIds }: Task): void {
   const { refusals, reuses, attempts } = context
   for (const events of [refusals, reuses, attempts]) {
     events.revise((occasion) => {
-      const { tenantId } = occasion
+      const { tenantId } = ownFields(occasion)
       return tenantIds === undefined || (tenantId !== undefined && tenantIds.includes(tenantId))
         ? withoutOwner(occasion, ownerId)
         : occasion

@@ -1,6 +1,7 @@
 import { eraseFields } from '../../audit/event-digest.js'
 import { ERASED, type ListedEvent, type StoredEvent } from '../../model/event.js'
 import { FIELD_ROWS, type FieldKind } from '../../model/fields.js'
+import { ownFields } from '../../model/own-fields.js'
 import type { StoredToken } from '../../model/record.js'
 import { withChanges } from './change.js'
 
@@ -62,7 +63,8 @@ export function personalTo(ownerId: string): (path: string, value: unknown, even
 
 /** Returns an event that is not written yet without the data about the owner. It needs no commitments, because no seal covers its original content. */
 export function withoutOwner<E extends Pick<StoredEvent, 'actorId' | 'ownerId' | 'erased'>>(event: E, ownerId: string): E {
-  const { erased: _, ...rest } = eraseFields(event, (path, value) => isPersonal(ownerId, path, value, event))
+  const own = ownFields(event)
+  const { erased: _, ...rest } = eraseFields(own, (path, value) => isPersonal(ownerId, path, value, own))
   return rest as E
 }
 
