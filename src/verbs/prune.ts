@@ -173,8 +173,8 @@ async function remove(context: Context, tokens: readonly ListedToken[], actor: R
   if (left.length < tokens.length) return await remove(context, left, actor, before)
   const [first] = left
   if (left.length === 1 && first !== undefined) {
-    const ids = keptBy(context)
-    if (ids.size < MOST_KEPT) ids.add(first.id)
+    const keptIds = keptBy(context)
+    if (keptIds.size < MOST_KEPT) keptIds.add(first.id)
     context.report('retention', new StoreUnavailableError(`token ${first.id} cannot be removed: rows of another table may refer to it`))
     return 0
   }

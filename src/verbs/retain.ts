@@ -30,11 +30,12 @@ const settled: WeakMap<Context, number> = new WeakMap()
 export async function retain(context: Context, now: number, goOn: () => Promise<boolean>): Promise<void> {
   if (now === 0) return
   const { deadMs, eventsMs } = context.settings.retention
-  const tokens = deadMs === undefined ? undefined : prune(context, SYSTEM, { before: Math.max(0, now - deadMs) }, goOn)
-  // A token that cannot be removed must not keep the events.
-  const [pruned] = await Promise.allSettled([tokens])
-  if (eventsMs !== undefined) await removeEvents(context, now, now - eventsMs, goOn)
-  if (pruned.status === 'rejected') throw pruned.reason
+  try {
+    if (deadMs !== undefined) await prune(context, SYSTEM, { before: Math.max(0, now - deadMs) }, goOn)
+  } finally {
+    // A token that cannot be removed must not keep the events.
+    if (eventsMs !== undefined) await removeEvents(context, now, now - eventsMs, goOn)
+  }
 }
 
 async function removeEvents(context: Context, now: number, before: number, goOn: () => Promise<boolean>): Promise<void> {

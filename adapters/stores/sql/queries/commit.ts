@@ -33,7 +33,7 @@ function* enter(sql: Sql, change: Change): Steps<void> {
 const revokedIn = ({ updates: [first, ...others] = [] }: Change): readonly string[] =>
   others.length === 0 && first?.record.revokedAt !== undefined ? [first.record.id] : []
 
-function* steps(sql: Sql, change: Change, awaits: boolean): Steps<CommitResult> {
+function* steps(sql: Sql, change: Change, awaited: readonly string[]): Steps<CommitResult> {
   const { builder } = sql
   const { inserts = [], updates = [], removals = [], ownersChanged = [], erasures = [], caps = [], events } = change
   const lines: Line[] = []
@@ -44,7 +44,7 @@ function* steps(sql: Sql, change: Change, awaits: boolean): Steps<CommitResult> 
   // Before the feed is locked, so that only this change waits if another transaction inserts the same ID, or holds rows that refer to a removed token.
   yield* insertTokens(sql, inserts)
   yield* removeTokens(sql, removals)
-  if (awaits) yield* awaitTokens(sql, revokedIn(change))
+  yield* awaitTokens(sql, awaited)
   if (change.cutsFeed === true) yield* cutFeed(sql)
   // Because of the row lock, the order of the feed is the order of commits, for changes as well as moves.
   if (events.length + lines.length + erasures.length > 0) {
@@ -142,11 +142,14 @@ const apply = async (
 ): Promise<CommitResult> => {
   const twice = firstTwice((change.inserts ?? []).map((token) => token.id)) ?? firstTwice(change.events.map((event) => event.id))
   if (twice !== undefined) return { ok: false, conflict: twice }
+  const revoked = revokedIn(change)
   for (let attempt = 1; ; attempt += 1) {
     try {
       const result = await untilFree(sql, PATIENCE_MS, (tried) =>
         inTurn(() =>
-          awaiting(sql, revokedIn(change).length === 0 ? 0 : tried, (awaits) => sql.engine.transaction(() => steps(sql, change, awaits))),
+          awaiting(sql, revoked.length === 0 ? 0 : tried, (awaits) =>
+            sql.engine.transaction(() => steps(sql, change, awaits ? revoked : [])),
+          ),
         ),
       )
       await clearLate(sql, change)

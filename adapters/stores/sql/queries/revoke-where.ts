@@ -47,6 +47,12 @@ const liveAndMatching = (eb: ExpressionBuilder<Tables, 'tokens'>, filter: TokenF
 /** The matching tokens. */
 const found = ({ builder }: Sql, filter: TokenFilter) => builder.selectFrom('tokens').where(matchedBy(filter))
 
+/** The IDs of matching tokens, if there are few. If there are more, one more than few. */
+const fewIds = (sql: Sql, filter: TokenFilter) =>
+  found(sql, filter)
+    .select('id')
+    .limit(FEW + 1)
+
 /** How many tokens of each tenant were revoked. */
 type Counts = Map<string | undefined, number>
 
@@ -190,11 +196,7 @@ function* steps(sql: Sql, work: Work, event: StoredEvent, inSteps?: () => void, 
     since = yield* revokeRecent(sql, work, yield* revokeWaiting(sql, work))
   }
   if (awaits) {
-    const { rows } = yield* ask(
-      found(sql, filter)
-        .select('id')
-        .limit(FEW + 1),
-    )
+    const { rows } = yield* ask(fewIds(sql, filter))
     yield* awaitTokens(
       sql,
       rows.map(({ id }) => id),
@@ -241,12 +243,7 @@ const countIn = async (sql: Sql, filter: TokenFilter): Promise<'none' | 'few' | 
   if (sql.quirks.isHeld === undefined) return 'few'
   // First, because another node may place an event between the two reads. Its token does not count before that.
   const mayMiss = await hasUnplaced(sql, filter.prefix)
-  const { rows } = await sql.engine.run(
-    found(sql, filter)
-      .select('id')
-      .limit(FEW + 1)
-      .compile(),
-  )
+  const { rows } = await sql.engine.run(fewIds(sql, filter).compile())
   if (rows.length > 0) return rows.length > FEW ? 'many' : 'few'
   return mayMiss ? 'few' : 'none'
 }

@@ -62,8 +62,8 @@ export const awaiting = async <T>(sql: Sql, attempt: number, work: (awaits: bool
 
 /** Locks tokens before the feed is locked, and waits for others who have locked them. The server serves those who wait before those who ask later. */
 export function* awaitTokens(sql: Sql, ids: readonly string[]): Steps<void> {
-  const tokens = sql.builder.selectFrom('tokens').select('id').where('id', 'in', ids).orderBy('id')
   if (ids.length === 0) return
+  const tokens = sql.builder.selectFrom('tokens').select('id').where('id', 'in', ids).orderBy('id')
   yield* waitFor(sql, sql.quirks.longerWait, function* () {
     yield* askByKey(sql, locked(sql, tokens))
   })
