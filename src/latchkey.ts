@@ -2,7 +2,7 @@ import { ClosedError, isLatchkeyError, StoreUnavailableError } from './errors.js
 import { AUTHENTICATOR, type Internals, type Latchkey, registerInstance } from './instance.js'
 import { noteCopy } from './model/copies.js'
 import type { MaybePromise } from './model/json.js'
-import type { Verification } from './model/principal.js'
+import type { Verification, VerifyContext } from './model/principal.js'
 import { countOne } from './model/vitals.js'
 import { type LatchkeyOptions, readOptions } from './options.js'
 import { normalizeIp } from './policy/network.js'
@@ -77,9 +77,9 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     countUndecided(error)
     throw error
   }
-  const orUndecided = (work: () => MaybePromise<Verification>): MaybePromise<Verification> => {
+  const orUndecided = (work: typeof decide, credential: unknown, request: VerifyContext | undefined): MaybePromise<Verification> => {
     try {
-      const verification = work()
+      const verification = work(open(), credential, request)
       return verification instanceof Promise ? verification.catch(failed) : verification
     } catch (error) {
       return failed(error)
@@ -102,8 +102,8 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     watchStore: (watch) => {
       context.store.watchCall = watch
     },
-    decide: (token, request) => orUndecided(() => decide(open(), token, request)),
-    redeem: (ticket, request) => orUndecided(() => redeem(open(), ticket, request)),
+    decide: (token, request) => orUndecided(decide, token, request),
+    redeem: (ticket, request) => orUndecided(redeem, ticket, request),
     giveBackTicket: (principal) => {
       if (closing === undefined) giveBackTicket(context, principal)
     },

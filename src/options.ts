@@ -140,6 +140,8 @@ export type Settings = {
   readonly onEvent: ((event: AuditEvent) => unknown) | undefined
   readonly faults: FaultOptions
   readonly clock: () => number
+  /** The same as `clock`, unless the host has its own. Then absent, because only the wall clock shows for how long a machine was asleep. */
+  readonly wall: (() => number) | undefined
   readonly monotonic: () => number
   readonly random: RandomSource
 }
@@ -207,6 +209,8 @@ export function readOptions(options: LatchkeyOptions): Settings {
   const usage = given.usage === false ? undefined : readPart('usage', usageReader, given.usage)
   const { maxStaleness, ownerStaleness, serveStaleFor, maxEntries } = cache ?? BALANCED
   const retention = readRetention(readPart('retention', retentionShape, given.retention))
+  // Looked up at each reading, so that a fake clock that the host installs later takes effect.
+  const wall = wholeMilliseconds(() => Date.now())
   return Object.freeze({
     prefix: given.prefix,
     store: given.store,
@@ -239,8 +243,8 @@ export function readOptions(options: LatchkeyOptions): Settings {
     deadlineMs: given.deadline * 1000,
     onEvent: given.onEvent,
     faults: readFaults(given),
-    // Read each time, so that a fake clock that the host installs later takes effect.
-    clock: wholeMilliseconds(given.clock ?? (() => Date.now())),
+    clock: given.clock === undefined ? wall : wholeMilliseconds(given.clock),
+    wall: given.clock === undefined ? wall : undefined,
     monotonic: () => performance.now(),
     random: given.random ?? platformRandom,
   })

@@ -40,6 +40,11 @@ export class UsageSlot {
     this.#share = share
   }
 
+  /** When the token was last accepted since the last flush; `undefined` if it was not. */
+  get touchedAt(): number | undefined {
+    return this.#lastAt
+  }
+
   touch(now: number, ip: string | undefined): void {
     this.#lastAt = now
     this.#lastIp = ip

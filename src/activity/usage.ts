@@ -19,6 +19,7 @@ const CROWDED = 10_000
 /** Counts uses in memory and writes them in batches, off the request's path. */
 export class UsageRecorder {
   readonly #store: GuardedStore
+  readonly #clock: () => number
   readonly #sender: UsageSender
   readonly #report: Report
   readonly #dates: Dates = new Dates()
@@ -34,6 +35,7 @@ export class UsageRecorder {
 
   constructor(store: GuardedStore, nodeId: () => string, clock: () => number, report: Report) {
     this.#store = store
+    this.#clock = clock
     this.#report = report
     const now = (): number => this.#dates.of(clock()) ?? 0
     this.#sender = new UsageSender(store, { nodeId, now, drop: (sheet, why, cause) => this.#dropSheet(sheet, why, cause) })
@@ -71,6 +73,14 @@ export class UsageRecorder {
     const slot = at === undefined ? undefined : this.#slot(entry, outcome)
     if (slot === undefined || at === undefined) this.#drop()
     else slot.count(at, endpoint, outcome, scope, ip)
+  }
+
+  /** Counts one allowed use, at the time at which the token was last accepted, so that no clock is read for it. */
+  countAllowed(entry: Entry, endpoint: string, scope: string, ip: string | undefined): void {
+    const slot = this.#slot(entry)
+    const at = slot?.touchedAt ?? this.#dates.of(this.#clock())
+    if (slot === undefined || at === undefined) this.#drop()
+    else slot.count(at, endpoint, 'allowed', scope, ip)
   }
 
   /** Returns the last unwritten use of a token. */

@@ -5,6 +5,7 @@ import type { FeedPage, OwnerChange, TokenFilter } from '../store/port.js'
 import type { Report } from '../store/reporter.js'
 import type { Background } from '../store/timer.js'
 import { untilDone } from '../store/until-done.js'
+import type { ElapsedClock } from './elapsed.js'
 
 const PAGE = 1000
 const LEASE_MS = 90_000
@@ -41,7 +42,7 @@ export class Follower {
   readonly #maxStalenessMs: number
   readonly #retryMs: number
   readonly #clock: () => number
-  readonly #monotonic: () => number
+  readonly #monotonic: ElapsedClock
   readonly #report: Report
   readonly #background: Background
   #cursor: string | undefined
@@ -67,7 +68,7 @@ export class Follower {
       maxStalenessMs: number
       deadlineMs: number
       clock: () => number
-      monotonic: () => number
+      monotonic: ElapsedClock
       report: Report
       background: Background
     },
@@ -83,9 +84,9 @@ export class Follower {
     this.#background = options.background
   }
 
-  /** Whether cached records can be trusted now. */
-  get fresh(): boolean {
-    return this.#monotonic() < this.#freshUntil
+  /** Returns whether cached records can be trusted now. `shown`: what the wall clock has just shown. */
+  isFresh(shown?: number): boolean {
+    return this.#monotonic(shown) < this.#freshUntil
   }
 
   /** The time since the feed was last read to its end; `undefined` if it never was. */
@@ -100,7 +101,7 @@ export class Follower {
 
   /** Returns the feed position, if it can be trusted now and the last read to the end of the feed began after this instant. */
   positionSince(instant: number): string | undefined {
-    return this.fresh && this.#readAt !== undefined && this.#readAt > instant ? this.#cursor : undefined
+    return this.isFresh() && this.#readAt !== undefined && this.#readAt > instant ? this.#cursor : undefined
   }
 
   /** Returns whether the feed was read within the bound plus `graceMs`. */
@@ -234,10 +235,10 @@ export class Follower {
 
   // On a separate timer, so that the listener is notified when the bound passes, even while a read of the feed hangs.
   #watchBound(): void {
-    const leftMs = this.fresh ? this.#freshUntil - this.#monotonic() : this.#maxStalenessMs
+    const leftMs = this.isFresh() ? this.#freshUntil - this.#monotonic() : this.#maxStalenessMs
     this.#boundTimer = this.#background.timer(
       () => {
-        if (!this.fresh) this.#listener.lost()
+        if (!this.isFresh()) this.#listener.lost()
         this.#watchBound()
       },
       Math.max(1, leftMs),

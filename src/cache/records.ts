@@ -8,6 +8,7 @@ import type { OwnerChange, TokenFilter } from '../store/port.js'
 import type { Report } from '../store/reporter.js'
 import type { Background } from '../store/timer.js'
 import { BoundedMap } from './bounded-map.js'
+import type { ElapsedClock } from './elapsed.js'
 import { compileEntry, type Entry } from './entry.js'
 import { Follower } from './follower.js'
 import { GuessingBudget, namesOf } from './guessing.js'
@@ -50,7 +51,7 @@ export type RecordCacheOptions = {
   readonly clock: () => number
   readonly monotonic: () => number
   /** A clock that includes sleep, used to measure age. */
-  readonly elapsed: () => number
+  readonly elapsed: ElapsedClock
   readonly report: Report
   readonly background: Background
 }
@@ -114,15 +115,14 @@ export class RecordCache {
     )
   }
 
-  /** Returns the cached entry if it can be trusted now. */
-  get(id: string): Entry | undefined {
-    return this.#keeps && this.follower.fresh ? this.#entries.get(id) : undefined
+  /** Returns the cached entry if it can be trusted now. `shown`: what the wall clock has just shown. */
+  get(id: string, shown?: number): Entry | undefined {
+    return this.#keeps && this.follower.isFresh(shown) ? this.#entries.get(id) : undefined
   }
 
   /** Returns whether the cache knows that the token does not exist. */
   isKnownMissing(id: string): boolean {
-    if (!this.#keeps || !this.follower.fresh) return false
-    const miss = this.#misses.get(id)
+    const miss = this.#keeps && this.follower.isFresh() ? this.#misses.get(id) : undefined
     return miss !== undefined && this.#options.elapsed() < miss.until
   }
 
@@ -143,7 +143,7 @@ export class RecordCache {
    * @throws StoreUnavailableError `store_unavailable`
    */
   read(id: string, ip: string | undefined, leftMs?: number): Promise<Entry | undefined> {
-    const fresh = this.#keeps && this.follower.fresh && !this.#isUnsettled(id)
+    const fresh = this.#keeps && this.follower.isFresh() && !this.#isUnsettled(id)
     if (this.#keeps) this.follower.start()
     return this.#inTime(leftMs, () => this.#loader.load(id, fresh, namesOf(ip))).then(
       (entry) => {
@@ -164,7 +164,7 @@ export class RecordCache {
    * served anyway.
    */
   bridges(id: string): boolean {
-    return this.follower.fresh || this.#stale(id) !== undefined
+    return this.follower.isFresh() || this.#stale(id) !== undefined
   }
 
   // The entry that a verification falls back to if the store fails.

@@ -13,12 +13,12 @@ const probes: WeakMap<Context, Promise<Answers>> = new WeakMap()
 export async function health(context: Context, closed: boolean): Promise<Health> {
   const { store, records, usage, settings } = context
   const { answers, consumers } = closed ? { answers: false, consumers: [] } : await probe(context)
-  const { lagMs, fresh, wakeUps } = records.follower
+  const { lagMs, wakeUps } = records.follower
   return {
     ok: answers,
     store: { ok: answers, breaker: store.isBreakerOpen ? 'open' : 'closed', ...(store.move !== undefined && { move: store.move }) },
     feed: {
-      ok: settings.cache === undefined || fresh || lagMs === undefined,
+      ok: settings.cache === undefined || records.follower.isFresh() || lagMs === undefined,
       ...(lagMs !== undefined && { lagSeconds: lagMs / 1000 }),
       ...(wakeUps !== undefined && { wakeUps }),
     },

@@ -86,7 +86,7 @@ export function buildContext(settings: Settings): Context {
   const reuses = new CoalescedEvents({ ...coalesced, action: 'token.reused' })
   const outbox = new Outbox(store, { prefix, monotonic, announce, committed: (tokenId) => records.committed(tokenId) })
   const owners =
-    settings.owner === undefined ? undefined : createOwners(settings, settings.owner, elapsed, report, () => records.follower.fresh)
+    settings.owner === undefined ? undefined : createOwners(settings, settings.owner, elapsed, report, () => records.follower.isFresh())
   const records = new RecordCache(
     store,
     {

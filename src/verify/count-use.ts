@@ -8,6 +8,8 @@ import { normalizeIp } from '../policy/network.js'
 import type { Context } from './context.js'
 import { TokenPrincipal } from './principal.js'
 
+type Refused = Exclude<UseOutcome, 'allowed' | 'undecided' | 'lookup_failed'>
+
 /** Counts one use of a token that `decide` allowed. */
 export function countUse(context: Context, principal: Principal, use: CountedUse): void {
   count(context, principal, use.endpoint ?? '', use.scope ?? '', use.ip, use.outcome ?? 'allowed', use.isCounted === true)
@@ -31,26 +33,22 @@ function count(
   if (entry === undefined) return
   if (outcome === 'undecided') return void context.rates?.giveBack(principal)
   if (outcome === 'lookup_failed') return void context.rates?.refused(principal)
+  context.scheduleFlush()
+  if (outcome === 'allowed') {
+    if (!isCounted) context.usage?.countAllowed(entry, endpoint, scope, ip)
+    return
+  }
   const now = context.settings.clock()
   if (!isCounted) context.usage?.count(entry, now, endpoint, outcome, scope, ip)
-  if (outcome !== 'allowed') {
-    countOne(context.vitals.refusedByRoute, outcome)
-    noteRefusal(context, entry, outcome, now, normalizeIp(ip))
-  }
+  countOne(context.vitals.refusedByRoute, outcome)
+  noteRefusal(context, entry, outcome, now, normalizeIp(ip))
   // A use that is refused later does not count against the limits.
   if (outcome === 'rate_limited') context.rates?.giveBack(principal)
-  else if (outcome !== 'allowed') context.rates?.refused(principal)
-  context.scheduleFlush()
+  else context.rates?.refused(principal)
 }
 
 /** Records the refused use of a known token in the audit log. */
-export function noteRefusal(
-  { refusals }: Context,
-  entry: Entry,
-  code: RefusalCode | Exclude<UseOutcome, 'allowed' | 'undecided' | 'lookup_failed'>,
-  now: number,
-  ip: string | undefined,
-): void {
+export function noteRefusal({ refusals }: Context, entry: Entry, code: RefusalCode | Refused, now: number, ip: string | undefined): void {
   // Copies only the required fields, because the entry may leave the cache long before its event is written.
   refusals.note(`${entry.id} ${code}`, () => ({ actorId: `token:${entry.id}`, ...aboutToken(entry), code }), now, ip)
 }

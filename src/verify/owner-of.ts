@@ -1,5 +1,5 @@
 import type { Budget } from '../cache/budget.js'
-import type { Owned } from '../cache/owners.js'
+import type { Owned, Owners } from '../cache/owners.js'
 import type { MaybePromise } from '../model/json.js'
 import { isThenable } from '../store/deadline.js'
 import type { Context } from './context.js'
@@ -17,9 +17,19 @@ export type OwnerFound = Owned | null | undefined | 'throttled'
 type Holding = { readonly id: string; readonly ownerId?: string | undefined; readonly tenantId?: string | undefined }
 
 /** Looks up the owner of a token. While the owner is gone, each `id` causes a bounded number of calls to the `owner` callback. */
-export function ownerOf(context: Context, { id, ownerId, tenantId }: Holding, leftMs: number | undefined): MaybePromise<OwnerFound> {
-  if (context.owners === undefined || ownerId === undefined) return undefined
-  const { owners, ownerRefusals } = context
+export function ownerOf(context: Context, holding: Holding, leftMs: number | undefined): MaybePromise<OwnerFound> {
+  const { owners } = context
+  const { ownerId } = holding
+  return owners === undefined || ownerId === undefined ? undefined : lookUp(context, owners, holding, ownerId, leftMs)
+}
+
+function lookUp(
+  { ownerRefusals }: Context,
+  owners: Owners,
+  { id, tenantId }: Holding,
+  ownerId: string,
+  leftMs: number | undefined,
+): MaybePromise<OwnerFound> {
   if (ownerRefusals.spent(id)) return 'throttled'
   const ask = (): MaybePromise<Owned | null> => owners.of(ownerId, tenantId, leftMs)
   return ownerRefusals.isCharged(id) ? askCharged(ownerRefusals, id, ask) : askUncharged(ownerRefusals, id, ask)

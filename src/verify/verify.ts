@@ -9,7 +9,7 @@ import { countOne, type Vitals } from '../model/vitals.js'
 import { normalizeIp } from '../policy/network.js'
 import { refusalOf } from '../policy/status.js'
 import { limitKey } from '../rate-limit/key.js'
-import { NEVER_SECONDS, type Rated } from '../rate-limit/rates.js'
+import { NEVER_SECONDS, type Rated, type Rates } from '../rate-limit/rates.js'
 import type { KeyOf } from '../rate-limit/read-options.js'
 import { dueFrom, isThenable, leftUntil } from '../store/deadline.js'
 import { checksumMatches } from '../token/checksum.js'
@@ -54,11 +54,12 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
   if (parsed === undefined) return decideImported(context, token, request)
   const digest = digestOf(context, parsed.token, parsed.body)
   if (digest === undefined) return refuseUnread(context, MALFORMED)
-  const entry = context.records.get(parsed.id)
-  const { vitals } = context
+  const { vitals, settings } = context
+  const shown = settings.wall?.()
+  const entry = context.records.get(parsed.id, shown)
   if (entry !== undefined) {
     vitals.cacheHits += 1
-    return judge(context, entry, digest, request)
+    return judge(context, entry, digest, shown ?? settings.clock(), request)
   }
   if (context.records.isKnownMissing(parsed.id)) {
     vitals.cacheHits += 1
@@ -70,12 +71,17 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
     return Promise.reject(throttledError())
   }
   vitals.cacheMisses += 1
+  return decideMiss(context, parsed.id, digest, request)
+}
+
+// From here on, whatever creates a closure has a function of its own: an engine would allocate the variables of a closure for warm verifications, too.
+function decideMiss(context: Context, id: string, digest: string, request: VerifyContext | undefined): Promise<Verification> {
   const dueAt = dueFrom(context.settings)
-  return context.records.read(parsed.id, request?.ip).then((read) => {
+  return context.records.read(id, request?.ip).then((read) => {
     if (read === undefined) return refuseUnread(context, UNKNOWN)
     // A guess at the secret of a known ID also costs a read.
     if (!isPacked(read.digest, digest)) context.records.noteGuess(request?.ip)
-    return judge(context, read, digest, request, dueAt)
+    return judge(context, read, digest, context.settings.clock(), request, dueAt)
   })
 }
 
@@ -122,10 +128,10 @@ function judge(
   context: Context,
   entry: Entry,
   digest: string,
+  now: number,
   request: VerifyContext | undefined,
   dueAt?: number,
 ): MaybePromise<Verification> {
-  const now = context.settings.clock()
   if (!isPacked(entry.digest, digest)) return refuseWrongSecret(context, entry, now, request)
   return judgeProven(context, entry, now, request, dueAt)
 }
@@ -173,9 +179,20 @@ function judgeHeld(
   if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)
   const { settings } = context
   const owned = ownerOf(context, entry, leftUntil(dueAt, settings))
-  if (!isThenable(owned)) return delegate(context, entry, owned, now, request, dueAt)
-  const due = dueAt ?? dueFrom(settings)
-  return owned.then((late) => delegate(context, entry, late, now, request, due))
+  return isThenable(owned)
+    ? delegateLate(context, entry, owned, now, request, dueAt ?? dueFrom(settings))
+    : delegate(context, entry, owned, now, request, dueAt)
+}
+
+function delegateLate(
+  context: Context,
+  entry: Entry,
+  owned: Promise<OwnerFound>,
+  now: number,
+  request: VerifyContext | undefined,
+  dueAt: number,
+): Promise<Verification> {
+  return owned.then((late) => delegate(context, entry, late, now, request, dueAt))
 }
 
 function delegate(
@@ -200,7 +217,20 @@ function allow(
   dueAt: number | undefined,
 ): MaybePromise<Verification> {
   const { rates } = context
-  if (rates === undefined) return admit(context, entry, principalOf(context, entry, owned), now, request)
+  return rates === undefined
+    ? admit(context, entry, principalOf(context, entry, owned), now, request)
+    : allowRated(context, rates, entry, owned, now, request, dueAt)
+}
+
+function allowRated(
+  context: Context,
+  rates: Rates,
+  entry: Entry,
+  owned: Owned | undefined,
+  now: number,
+  request: VerifyContext | undefined,
+  dueAt: number | undefined,
+): MaybePromise<Verification> {
   // Intersecting long lists of resources takes time, so it waits until the limits allow the request, or until their `points` need the principal.
   let made: TokenPrincipal | undefined
   const principal = (): TokenPrincipal => {
@@ -243,9 +273,11 @@ function refuse(context: Context, entry: Entry, code: RefusalCode, now: number, 
 /** Decides whether to accept a token, and counts one use if it is allowed. */
 export function verify(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
   const verification = decide(context, token, request)
-  return verification instanceof Promise
-    ? verification.then((late) => counted(context, late, request))
-    : counted(context, verification, request, token)
+  return verification instanceof Promise ? countedLate(context, verification, request) : counted(context, verification, request, token)
+}
+
+function countedLate(context: Context, verification: Promise<Verification>, request: VerifyContext | undefined): Promise<Verification> {
+  return verification.then((late) => counted(context, late, request))
 }
 
 function counted(context: Context, verification: Verification, request: VerifyContext | undefined, token?: unknown): Verification {

@@ -47,6 +47,21 @@ describe('usage', () => {
     expect(await other.system.usage(record.id)).toMatchObject({ total: 1234, lastUsedIp: '10.0.0.1' })
   })
 
+  it('counts a use at the time at which the token was last accepted, even if its response ends hours later', async () => {
+    const ten = Date.UTC(2026, 10, 30, 10)
+    let now = ten - 1
+    const tokens = instance({ clock: () => now, usage: { flushEvery: 60 } })
+    const { token, record } = await mint(tokens)
+    await warm(tokens, token)
+    const principal = await principalOf(deciderOf(tokens).decide(token, GET))
+    now = ten + 7_200_000
+    deciderOf(tokens).countUse(principal, { endpoint: 'GET /late' })
+    await tokens.flush()
+    const late = await tokens.system.usage(record.id)
+    expect(late.endpoints).toContainEqual(expect.objectContaining({ endpoint: 'GET /late', count: 1 }))
+    expect(late.buckets.map(({ at }) => Number(at))).toEqual([ten - 3_600_000])
+  })
+
   it('writes usage without an explicit flush', async () => {
     const store = memoryStore()
     const tokens = instance({ store, usage: { flushEvery: 0.02 } })

@@ -52,11 +52,18 @@ it('never reduces the elapsed time if the wall clock is set back or returns an i
 const SCOPES: 'a:read'[] = ['a:read']
 
 /** Two nodes of one store without a wake-up channel, and a function that warms the cache of the first node. */
-const cluster = (owner?: () => { scopes: string[] } | null) => {
+const cluster = (owner?: () => { scopes: string[] } | null, clock?: () => number) => {
   const { subscribe: _, ...store }: TokenStore = memoryStore()
   const find = vi.spyOn(store, 'find')
   const make = () =>
-    latchkey({ prefix: 'acme_live', store, scopes: { 'a:read': 'Read' }, cache: { ownerStaleness: 60 }, ...(owner && { owner }) })
+    latchkey({
+      prefix: 'acme_live',
+      store,
+      scopes: { 'a:read': 'Read' },
+      cache: { ownerStaleness: 60 },
+      ...(owner && { owner }),
+      ...(clock && { clock }),
+    })
   const [frozen, other] = [make(), make()]
   return {
     frozen,
@@ -91,6 +98,37 @@ it('does not trust the cache after a freeze during which a token was revoked', a
     expect(await frozen.verify(token)).toMatchObject({ ok: true })
     thaw()
     expect(await frozen.verify(token)).toMatchObject({ ok: false, code: 'token_revoked' })
+  } finally {
+    await close()
+  }
+})
+
+it('notices a freeze by the wall clock even if the host has a clock that stood still', async () => {
+  const stopped = Date.now()
+  const { frozen, other, warm, close } = cluster(undefined, () => stopped)
+  try {
+    const { token, record } = await other.system.create({ name: 'ERP', scopes: SCOPES })
+    await warm(token)
+    const { thaw } = freeze()
+    await other.system.revoke(record.id)
+    expect(await frozen.verify(token)).toMatchObject({ ok: true })
+    thaw()
+    expect(await frozen.verify(token)).toMatchObject({ ok: false, code: 'token_revoked' })
+  } finally {
+    await close()
+  }
+})
+
+it('reads each clock once for a warm verification, including the count of its use', async () => {
+  const { frozen, other, warm, close } = cluster()
+  try {
+    const { token } = await other.system.create({ name: 'ERP', scopes: SCOPES })
+    await warm(token)
+    const reads = [vi.spyOn(Date, 'now'), vi.spyOn(performance, 'now')]
+    for (const read of reads) read.mockClear()
+    const verification = frozen.verify(token)
+    expect(reads.map((read) => read.mock.calls.length)).toEqual([1, 1])
+    expect(await verification).toMatchObject({ ok: true })
   } finally {
     await close()
   }

@@ -66,7 +66,7 @@ describe('a position of the feed', () => {
     const follower = new Follower(guarded, listener, options)
     expect(follower.positionSince(0)).toBeUndefined()
     follower.start()
-    await until(() => follower.fresh)
+    await until(() => follower.isFresh())
     expect(follower.positionSince(999)).toEqual(expect.any(String))
     expect(follower.positionSince(1000)).toBeUndefined()
     now += 60_000

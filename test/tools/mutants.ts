@@ -4,10 +4,13 @@ export type Mutant = { readonly find: string; readonly become: string }
 /** The code around the decision, by file. At least one core test must fail with each mutant. */
 export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
   'src/cache/records.ts': [
-    { find: 'return this.#keeps && this.follower.fresh ? this.#entries.get(id) : undefined', become: 'return this.#entries.get(id)' },
+    {
+      find: 'return this.#keeps && this.follower.isFresh(shown) ? this.#entries.get(id) : undefined',
+      become: 'return this.#entries.get(id)',
+    },
     { find: ' && load.epoch === this.follower.epoch', become: '' },
     { find: ' && !load.outdated', become: '' },
-    { find: 'if (!this.#keeps || !this.follower.fresh) return false', become: '' },
+    { find: 'this.#keeps && this.follower.isFresh() ? this.#misses.get(id) : undefined', become: 'this.#misses.get(id)' },
     { find: 'miss !== undefined && this.#options.elapsed() < miss.until', become: 'miss !== undefined' },
     { find: 'if (this.#keeps) this.follower.start()', become: '' },
     { find: 'return this.#guessing.spent(ip)', become: 'return false' },
@@ -57,8 +60,8 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'if (this.#loads.get(load.id) === load) this.#loads.delete(load.id)', become: '' },
   ],
   'src/cache/follower.ts': [
-    { find: 'return this.#monotonic() < this.#freshUntil\n', become: 'return true\n' },
-    { find: 'return this.fresh && this.#readAt', become: 'return this.#readAt' },
+    { find: 'return this.#monotonic(shown) < this.#freshUntil\n', become: 'return true\n' },
+    { find: 'return this.isFresh() && this.#readAt', become: 'return this.#readAt' },
     { find: 'this.#freshUntil = began + this.#maxStalenessMs', become: 'this.#freshUntil = this.#monotonic() + 10 * this.#maxStalenessMs' },
     { find: 'this.#freshUntil + graceMs', become: 'Number.POSITIVE_INFINITY' },
     { find: 'else this.#again = true', become: '' },
@@ -67,8 +70,8 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
       find: 'this.#timer = this.#background.timer(() => void this.#round(), this.#maxStalenessMs / 4)',
       become: 'this.#timer = this.#background.timer(() => undefined, 1)',
     },
-    { find: 'if (!this.fresh) this.#listener.lost()', become: '' },
-    { find: 'this.fresh ? this.#freshUntil - this.#monotonic() : this.#maxStalenessMs', become: '10 * this.#maxStalenessMs' },
+    { find: 'if (!this.isFresh()) this.#listener.lost()', become: '' },
+    { find: 'this.isFresh() ? this.#freshUntil - this.#monotonic() : this.#maxStalenessMs', become: '10 * this.#maxStalenessMs' },
     { find: 'this.epoch += 1', become: 'this.epoch = 1' },
     { find: 'if (page.more) return true', become: '' },
     { find: 'this.#cursor = page.cursor', become: '' },

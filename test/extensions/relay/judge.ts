@@ -31,7 +31,7 @@ export async function changeAndJudge({ time, memory }: World, nodes: readonly No
   for (let waited = 0; waited < 4_000; waited += 20) {
     await time.pass(20)
     nodes.forEach((one, at) => {
-      if (one.follower.fresh && !hasHeard(one, at) && time.now() - changed > BOUND_MS) late.push(time.now() - changed)
+      if (one.follower.isFresh() && !hasHeard(one, at) && time.now() - changed > BOUND_MS) late.push(time.now() - changed)
     })
   }
   expect(late).toEqual([])

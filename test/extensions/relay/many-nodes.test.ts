@@ -17,7 +17,7 @@ it('a thousand nodes cost at most 20 queries a second, even after a bulk revocat
     if (at % 4 === 0) await time.pass(4)
   }
   await time.pass(1_500)
-  const isFresh = (): boolean => nodes.every(({ follower }) => follower.fresh)
+  const isFresh = (): boolean => nodes.every(({ follower }) => follower.isFresh())
   const most = (from: number): number =>
     mostInASecond(
       calls.filter(({ method }) => FEED.includes(method)),
@@ -55,7 +55,7 @@ it('a thousand nodes cost at most 20 queries a second, even after a bulk revocat
   reader?.die()
   for (let at = 0; at < 9; at += 1) {
     await time.pass(200)
-    expect(nodes.filter((one) => one !== reader).every(({ follower }) => follower.fresh)).toBe(true)
+    expect(nodes.filter((one) => one !== reader).every(({ follower }) => follower.isFresh())).toBe(true)
   }
   expect(nodes.filter((one) => one.lastRead() > from)).toHaveLength(1)
   const replacing = most(from)

@@ -58,9 +58,9 @@ describe('with a well-behaved broker', () => {
     late.follower.start()
     for (let waited = 0; waited < 3_000; waited += 10) {
       await world.time.pass(10)
-      if (late.follower.fresh) expect((await world.memory.leases(0)).map(({ nodeId }) => nodeId)).toContain('node4')
+      if (late.follower.isFresh()) expect((await world.memory.leases(0)).map(({ nodeId }) => nodeId)).toContain('node4')
     }
-    expect(late.follower.fresh).toBe(true)
+    expect(late.follower.isFresh()).toBe(true)
   })
 
   it('when a node leaves, another node takes over reading the feed', async () => {
