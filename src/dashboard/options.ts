@@ -1,6 +1,9 @@
 import * as z from 'zod'
+import { InvalidInputError } from '../errors.js'
+import { quote } from '../policy/quote.js'
 import { readShape } from '../policy/shape.js'
 import { isColour } from './colour.js'
+import { hasTexts } from './texts/languages.js'
 import { type DashboardTexts, textKeys } from './texts.js'
 
 /** Parts with a configurable color. */
@@ -128,6 +131,9 @@ const schema = z.strictObject({
  */
 export function readDashboardOptions(options: unknown): DashboardSettings {
   const given = readShape(schema, options, 'dashboard')
+  if (given.texts === undefined && !hasTexts(given.language)) {
+    throw new InvalidInputError('language', `the page has no texts in ${quote(given.language)}: pass them as texts, or use en, de or ar`)
+  }
   readShape(z.strictObject(Object.fromEntries(textKeys.map((key) => [key, z.string().optional()]))), given.texts ?? {}, 'texts')
   return Object.freeze(given)
 }

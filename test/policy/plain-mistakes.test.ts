@@ -1,4 +1,5 @@
 import { latchkey } from 'latchkey'
+import { dashboard } from 'latchkey/dashboard'
 import { requireScopes } from 'latchkey/express'
 import { memoryStore } from 'latchkey/stores/memory'
 import { sqliteStore } from 'latchkey/stores/sqlite'
@@ -36,6 +37,11 @@ describe('the message for a common mistake', () => {
       'an instance passed to testLatchkey() says how to use its scopes',
       () => testLatchkey(tokens as never),
       'testLatchkey(): takes options, not an instance: testLatchkey({ scopes: tokens.catalogue })',
+    ],
+    [
+      'a language without texts says which languages the page has',
+      () => dashboard({ language: 'fr' }),
+      'language: the page has no texts in "fr": pass them as texts, or use en, de or ar',
     ],
     [
       'a SQLite path that is undefined says so',

@@ -18,6 +18,11 @@ export const languages: { readonly [language: string]: DashboardTexts } = {
   de: { ...deApp, ...deList, ...deDetail, ...deExplain, ...deForm, ...deActs },
 }
 
+/** Returns whether the page has its own texts in a language. */
+export function hasTexts(language: string): boolean {
+  return /^en(?:-|$)/i.test(language) || textsOf(language) !== undefined
+}
+
 /** Returns the texts of a language: those of `de` for `de-AT`. English, and languages not listed here, have none. */
 export function textsOf(language: string): DashboardTexts | undefined {
   const [base = ''] = language.toLowerCase().split('-')
