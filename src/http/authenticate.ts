@@ -21,7 +21,6 @@ import { originOf } from './same-origin.js'
 import { secretsIn } from './secrets-in.js'
 import { sharingCheckOf } from './shared-address.js'
 import { createTrustCheck } from './trust-check.js'
-import { whyRefused } from './why-malformed.js'
 
 /** A guard's decision: admitted with a principal, admitted without one, or refused with a response. */
 export type GuardOutcome =
@@ -90,14 +89,7 @@ export function createGuard<R extends object>(
     return { response: refuse('store_unavailable', request, { retryAfterSeconds: retryAfterOf(error) }) }
   }
 
-  const settle = (
-    request: R,
-    seen: RequestLike,
-    token: string | undefined,
-    before: Admission | undefined,
-    answer: unknown,
-    spentMs: number,
-  ): GuardOutcome => {
+  const settle = (request: R, seen: RequestLike, before: Admission | undefined, answer: unknown, spentMs: number): GuardOutcome => {
     const principal = readPrincipal(answer)
     if (principal !== undefined) {
       const use = useOf(guard, before, principal, seen.ip)
@@ -110,8 +102,7 @@ export function createGuard<R extends object>(
     if (refused === undefined) return fault(request, new StoreUnavailableError('the decision has an unknown form'), before)
     if (refused.code === 'ip_denied') warnOfAddress(seen, platform.trustsProxy(request), onWarning)
     const { code, retryAfterSeconds, rates } = refused
-    const why = token === undefined ? undefined : whyRefused(token)
-    return { response: refuse(publicCode(code), request, { retryAfterSeconds, rates, why }) }
+    return { response: refuse(publicCode(code), request, { retryAfterSeconds, rates }) }
   }
 
   const cameFrom = ({ method, headers, host }: RequestLike): ReturnType<typeof originOf> =>
@@ -179,13 +170,12 @@ export function createGuard<R extends object>(
     // A request counts once against rate limits, even if it passes several guards of this instance.
     const admitted = before !== undefined && rootOf(before.guard.decider) === rootOf(decider) ? before.principal : undefined
     const seenBy = admitted === undefined ? { ip: seen.ip, method: seen.method } : { ip: seen.ip, method: seen.method, admitted }
-    const token = presented.kind === 'token' ? presented.token : undefined
     const answer: unknown =
       presented.kind === 'token' ? decider.decide(presented.token, seenBy) : (decider.redeem?.(presented.ticket, seenBy) ?? NO_TICKETS)
-    if (!isThenable(answer)) return settle(request, seen, token, before, answer, 0)
+    if (!isThenable(answer)) return settle(request, seen, before, answer, 0)
     const begunAt = monotonic()
     return Promise.resolve(answer)
-      .then((value: unknown) => settle(request, seen, token, before, value, monotonic() - begunAt))
+      .then((value: unknown) => settle(request, seen, before, value, monotonic() - begunAt))
       .catch((error: unknown) => fault(request, error, before))
   }
 

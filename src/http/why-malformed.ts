@@ -18,7 +18,6 @@ export const WHY = {
   character: 'The token contains an invalid character',
   base64: 'The value after Basic is not base64',
   pair: 'The value after Basic contains no colon',
-  unset: 'The token is the text of a variable that was not set',
 } as const
 
 /** One of the reasons. */
@@ -31,14 +30,6 @@ export function whyNoScheme(value: string): WhyMalformed {
   if (holdsSeveral(value)) return WHY.several
   if (/^authorization[ \t]*[:=]/i.test(value)) return WHY.fieldName
   return /^[a-z]+[^a-z]/i.test(value) ? WHY.noSpace : WHY.noScheme
-}
-
-/** How languages write a variable that was not set. */
-const UNSET: ReadonlySet<string> = new Set(['undefined', 'null', 'None', 'nil', 'NaN'])
-
-/** Returns why this refused token cannot be one, although it has the right characters; `undefined` for most tokens. */
-export function whyRefused(token: string): WhyMalformed | undefined {
-  return UNSET.has(token) ? WHY.unset : undefined
 }
 
 /** Returns why this is not a token. */

@@ -29,7 +29,7 @@ describe('exit codes', () => {
     ['a misspelled command', ['revok', NOBODY], 2, 'Did you mean revoke?'],
     ['a misspelled option', ['list', '--jsn'], 2, 'Did you mean --json?'],
     ['an invalid status', ['list', '--status', 'gone'], 2, 'active'],
-    ['a missing argument', ['show'], 2, "missing required argument 'id'"],
+    ['a missing argument', ['show'], 2, "missing required argument 'id' (`latchkey list` shows the IDs)"],
     ['one argument too many', ['list', 'x'], 2, 'too many arguments'],
     ['an invalid ID', ['show', 'erp'], 2, '16 letters and digits'],
     ['revoke-all without a filter', ['revoke-all', '--yes'], 2, '--tenant, --owner or --all'],

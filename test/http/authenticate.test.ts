@@ -34,19 +34,6 @@ describe('a guard', () => {
     expect(seen).toEqual([['abc', { ip: '192.0.2.1', method: 'PUT' }]])
   })
 
-  it.each(['undefined', 'null', 'None', 'nil', 'NaN'])('a guard that refuses the token %s says that a variable was not set', (token) => {
-    const guard = createGuard(
-      fakeTokens(() => ({ ok: false, code: 'token_malformed' })),
-      {},
-      fakePlatform(),
-    )
-    const outcome = guard({ headers: ['Authorization', `Bearer ${token}`], ip: '192.0.2.1', method: 'GET' })
-    expect(outcome).toMatchObject({ response: { status: 401, code: 'token_invalid' } })
-    expect(JSON.parse((outcome as { response: { body: string } }).response.body)).toMatchObject({
-      detail: 'The token is the text of a variable that was not set: send Authorization: Bearer <token>.',
-    })
-  })
-
   it('a guard answers 503 when the request itself cannot be read', () => {
     const platform = {
       ...fakePlatform(),

@@ -68,13 +68,17 @@ export class SuggestingCommand extends Command {
 
   override error(message: string, options?: Parameters<Command['error']>[1]): never {
     const [start, kind, word = ''] = /^error: unknown (command|option) '([^'=]+)/.exec(message) ?? []
-    if (start === undefined)
-      return super.error(options?.code === 'commander.excessArguments' ? message + excessHint(this) : message, options)
+    if (start === undefined) return super.error(message + argumentHint(this, message, options?.code), options)
     if (word.length > LONGEST_WORD) return super.error(`error: unknown ${kind}; it is not repeated here because it may be a token`, options)
     const hint = kind === 'command' ? commandFor(this, word) : optionFor(this, word)
     // The part after `=` is a value, which may be a token.
     return super.error(hint === undefined ? message.replace(/=[^']*'/, "'") : `${start}' (Did you mean ${hint}?)`, options)
   }
+}
+
+function argumentHint(command: Command, message: string, code: string | undefined): string {
+  if (code === 'commander.excessArguments') return excessHint(command)
+  return code === 'commander.missingArgument' && message.endsWith("'id'") ? ' (`latchkey list` shows the IDs)' : ''
 }
 
 /** Returns the likely meaning of a stray argument: a value for an option that takes none, the name, or another scope. */

@@ -125,7 +125,7 @@ function used(store: TokenStore): () => Promise<void> {
     // The recorder uses only these fields.
     const entry = { id: idOf(at), slot: undefined } as Entry
     recorder.touch(entry, Date.now(), '192.0.2.7')
-    recorder.count(entry, Date.now(), 'GET /stock/:id', 'allowed', 'stock:read', '192.0.2.7')
+    recorder.countAllowed(entry, 'GET /stock/:id', 'stock:read', '192.0.2.7')
   }
   return () => recorder.flush()
 }

@@ -130,7 +130,7 @@ describe('telemetry', () => {
   })
 
   it('telemetry counts dropped uses and counts notices as events', async () => {
-    const counts = vi.spyOn(UsageRecorder.prototype, 'count')
+    const counts = vi.spyOn(UsageRecorder.prototype, 'countAllowed')
     const faults: string[] = []
     const store = faultyStore(memoryStore(), { recordUsage: { do: 'fail', error: new Error('read-only') } })
     const tokens = instance({ store, usage: { flushEvery: '60s' }, onError: ({ where }) => faults.push(where) })
@@ -142,7 +142,7 @@ describe('telemetry', () => {
     for (let index = 0; index < 100_002; index += 1) {
       const entry = { id: `${index}` } as Entry
       recorder?.touch(entry, Date.now(), undefined)
-      recorder?.count(entry, Date.now(), '', 'allowed', '', undefined)
+      recorder?.countAllowed(entry, '', '', undefined)
     }
     expect(await countOf('latchkey.usage.dropped')).toBe(3)
     expect((await tokens.health()).usage.dropped).toBe(3)
