@@ -6,12 +6,11 @@ import { ALONE, EVERY, LONG, NOT_OURS } from './test/tools/suites.js'
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 const cores = availableParallelism()
-// Many tests wait for a server or a clock: running one more file than there are cores keeps every core busy. Long tests start their own
-// processes.
-const QUICK = { maxWorkers: cores + 1 }
+// Most tests wait for a server or a clock, so running twice as many files as there are cores keeps every core busy. Long tests start their own processes.
+const QUICK = { maxWorkers: 2 * cores }
 // Long tests start their own servers and browsers: on a busy machine, each of their steps takes many times as long.
 const PATIENT = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } }
-const HEAVY = { maxWorkers: Math.max(2, cores - 1) }
+const HEAVY = { maxWorkers: cores + 1 }
 
 const config: ViteUserConfig = defineConfig({
   resolve: {

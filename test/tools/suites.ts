@@ -5,7 +5,7 @@ export const NOT_OURS: readonly string[] = ['test/consumer/fixtures/**', '**/nod
 
 /**
  * Tests that are slow by nature: processes that are started, killed or exit, separate servers, browsers, a contract repeated under faults or on pools of every
- * shape, and thousands to millions of rows or schedules. `npm run test:long` runs them.
+ * shape, floods of calls, locks that time out, and thousands to millions of rows or schedules. `npm run test:long` runs them.
  */
 export const LONG: string[] = [
   'test/activity/consumer-crash.test.ts',
@@ -14,7 +14,10 @@ export const LONG: string[] = [
   'test/audit/seal-crash.test.ts',
   'test/audit/tamper-stores.test.ts',
   'test/audit/tamper.test.ts',
+  'test/cache/floods.test.ts',
+  'test/cache/forgeries.test.ts',
   'test/cache/schedules.test.ts',
+  'test/cache/shares.test.ts',
   'test/cli/broken-config.test.ts',
   'test/cli/commands.test.ts',
   'test/cli/docs.test.ts',
@@ -40,10 +43,14 @@ export const LONG: string[] = [
   'test/extensions/webhooks/crash.test.ts',
   'test/flood/**/*.test.ts',
   'test/http/named-scopes.test.ts',
+  'test/imports/every-store.test.ts',
   'test/management/self-rotation.test.ts',
   'test/operations/**/*.test.ts',
   'test/stores/addresses.test.ts',
+  'test/stores/beside-locked-rows.test.ts',
+  'test/stores/bulk-beside-changes.test.ts',
   'test/stores/dead-links.test.ts',
+  'test/stores/events-examined.test.ts',
   'test/stores/exit.test.ts',
   'test/stores/hand-over.test.ts',
   'test/stores/mysql-contended.test.ts',
@@ -55,12 +62,14 @@ export const LONG: string[] = [
   'test/stores/postgres-replica.test.ts',
   'test/stores/postgres-serializable.test.ts',
   'test/stores/redis-bulk.test.ts',
+  'test/stores/redis-cluster.test.ts',
   'test/stores/redis-outage.test.ts',
   'test/stores/sqlite-host.test.ts',
   'test/stores/sqlite-processes.test.ts',
   'test/stores/stopped-writers.test.ts',
   'test/stores/transactions/**/*.test.ts',
   'test/stores/wide-search.test.ts',
+  'test/verbs/changes-take-turns.test.ts',
   'test/verbs/erase.test.ts',
   'test/verbs/gives-way.test.ts',
   'test/verbs/notices-stores.test.ts',
