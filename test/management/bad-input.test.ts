@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Answered, type Ask, admin, type Harness, harness, superadmin } from './support.js'
+import { type Answered, type Ask, admin, bearer, type Harness, harness, superadmin } from './support.js'
 
 const GOOD = { name: 'n', tenantId: 'acme', scopes: ['inventory:read'] }
 
@@ -145,8 +145,18 @@ describe('values of the wrong type', () => {
     expect(answer.body.errors.map((error: { pointer: string }) => error.pointer).sort()).toEqual(['#/extra', '#/name', '#/scopes'])
   })
 
-  it.each([null, [], 'text', 7, true])('the API rejects a body of %j', async (body) => {
-    await refused(harness(), 'POST', '/', { body }, 400, '#')
+  it.each([null, [], 'text', 7, true])('the API rejects a body of %j on every route and changes nothing', async (body) => {
+    const h = harness()
+    const { id, token } = await h.create(admin, { scopes: ['tokens:rotate-self'] })
+    const BODIES: readonly Ask[] = [{ body }, { parsedBody: body, headers: { 'content-length': String(JSON.stringify(body).length) } }]
+    for (const sent of BODIES) {
+      await refused(h, 'POST', '/', sent, 400, '#')
+      await refused(h, 'PATCH', `/${id}`, sent, 400, '#')
+      for (const action of ['rotate', 'revoke', 'activate', 'deactivate']) await refused(h, 'POST', `/${id}/${action}`, sent, 400, '#')
+      await refused(h, 'POST', '/revoke-all', sent, 400, '#')
+      expectProblem(await h.call('POST', '/self/rotate', { ...sent, headers: { ...sent.headers, ...bearer(token) } }), 400, '#')
+    }
+    expect(await h.tokens.system.get(id)).toMatchObject({ version: 1, status: 'active' })
   })
 })
 

@@ -39,7 +39,7 @@ const RANDOM_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-
  * @throws ConflictError `conflict`, `idempotency_key_reused`
  */
 export async function rotateOwn(handle: TokenHandle, id: string, given: unknown, headers: Headers): Promise<Minted | Replayed> {
-  const { overlap, lostId } = readShape(rotateOwnShape, given ?? {}, 'POST /self/rotate')
+  const { overlap, lostId } = readShape(rotateOwnShape, given, 'POST /self/rotate')
   const idempotencyKey = readIdempotencyKey(headers)
   // The response contains a token, so the key acts as a secret. Someone who stole the old token, which works during its overlap, must not be able to guess it.
   if (lostId !== undefined && !RANDOM_UUID.test(idempotencyKey ?? '')) {
