@@ -246,7 +246,8 @@ export type Internals = Decider & {
   noteAttempt(attempted: Attempted): void
   /** Reads the primary for the record of this token, or for one that is `mine` if several have its secret. Wrong secrets are charged to `from`. */
   identify(token: string, allowance?: Allowance, from?: Presenter, mine?: IsMine): Promise<TokenRecord | undefined>
-  introspect(token: string, allowance: Allowance, from: Presenter): Promise<Introspection>
+  /** Like `introspect` of the instance. A token that is not `mine` is inactive. */
+  introspect(token: string, allowance: Allowance, from: Presenter, mine?: IsMine): Promise<Introspection>
   /** Like `consume` as the application itself, with events as the store keeps them. A handler may throw `RetryLater`. */
   follow(name: string, handler: ListedEventHandler, options: { readonly from: 'start' | 'now'; readonly timeoutMs: number }): EventConsumer
   /** Returns the part of the store that reads the audit log, the state of its consumers, and how the server is set up. Throws once the instance is closed. */

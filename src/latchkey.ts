@@ -131,7 +131,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     suggest: (scope) => closest(scope, settings.catalogue.names),
     standing: (id, ip, leftMs) => standing(open(), id, ip, leftMs),
     identify: async (token, allowance, from, mine) => identify(forOneCall(open(), allowance), token, from, mine),
-    introspect: async (token, allowance, from) => introspect(forOneCall(open(), allowance), token, from),
+    introspect: async (token, allowance, from, mine) => introspect(forOneCall(open(), allowance), token, from, mine),
     follow: (name, handler, options) => follow(open(), name, handler, options),
     store: () => open().store,
   }

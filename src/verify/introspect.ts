@@ -1,5 +1,5 @@
 import { LatchkeyError, type RefusalCode } from '../errors.js'
-import type { Presenter } from '../model/presenter.js'
+import type { IsMine, Presenter } from '../model/presenter.js'
 import type { Introspection } from '../model/principal.js'
 import type { StoredToken } from '../model/record.js'
 import { endWithOthers } from '../policy/imports.js'
@@ -13,18 +13,18 @@ import { viewRecord } from './view-record.js'
 
 /**
  * Returns whether a token is currently valid, and for what. Decides like `verify`, but reads the primary and has no client address. Does not count a use, but
- * records the reuse of a rotated token.
+ * records the reuse of a rotated token. A token that is not `mine` is reported as inactive, whatever its owner.
  *
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide
  * @throws LatchkeyError `rate_limited`, when the token's owner is gone and was looked up too often
  */
-export async function introspect(context: Context, token: unknown, from?: Presenter): Promise<Introspection> {
+export async function introspect(context: Context, token: unknown, from?: Presenter, mine: IsMine = () => true): Promise<Introspection> {
   const found = await findByToken(context, token, from)
   if (found === undefined) return { active: false }
   const { stored, beside } = found
   const { catalogue, clock } = context.settings
   // As in `decide`: a token that is refused anyway causes no call to the `owner` callback.
-  if (refusedAt(context, stored, clock()) !== undefined) return { active: false }
+  if (refusedAt(context, stored, clock()) !== undefined || !mine(stored)) return { active: false }
   const owned = await ownerOf(context, stored, context.allowance?.leftMs)
   if (owned === 'throttled') {
     const details = { retryAfterSeconds: THROTTLED_SECONDS }

@@ -376,7 +376,11 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'if (digest === undefined) return undefined', become: '' },
   ],
   'src/verify/introspect.ts': [
-    { find: 'if (refusedAt(context, stored, clock()) !== undefined) return { active: false }', become: '' },
+    { find: 'refusedAt(context, stored, clock()) !== undefined || !mine(stored)', become: '!mine(stored)' },
+    {
+      find: 'refusedAt(context, stored, clock()) !== undefined || !mine(stored)',
+      become: 'refusedAt(context, stored, clock()) !== undefined',
+    },
     { find: 'owned === null || code !== undefined', become: 'owned === null' },
     { find: 'owned === null || code !== undefined', become: 'code !== undefined' },
     { find: 'intersectResources(stored.resources, owned?.resources)', become: 'stored.resources' },

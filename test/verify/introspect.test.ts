@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { internalsOf } from '../../src/instance.js'
+import { newAllowance } from '../../src/store/deadline.js'
 import { codeOf, instance, mint } from '../latchkey/harness.js'
 
 /** An instance whose owner callback can be made to fail, and a token with an owner. */
@@ -39,6 +41,14 @@ describe('introspection while the owner callback fails', () => {
     expect(await tokens.introspect(token)).toEqual({ active: false })
     await tokens.flush()
     expect((await tokens.system.events({ tokenId: id, action: 'token.reused' })).items).toHaveLength(1)
+  })
+
+  it('introspection reports a token that the caller may not know as inactive without calling the owner callback', async () => {
+    const { tokens, token, fail, asked } = await world()
+    const inside = internalsOf(tokens)
+    fail()
+    expect(await inside.introspect(token, newAllowance(inside), 'caller', () => false)).toEqual({ active: false })
+    expect(asked()).toBe(0)
   })
 
   it('introspection of a valid token fails while the owner callback fails', async () => {

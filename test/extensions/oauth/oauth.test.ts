@@ -94,6 +94,35 @@ describe('introspection (RFC 7662)', () => {
     expect(await ask(good.token)).toBe(INACTIVE)
   })
 
+  it.each([
+    ['is gone', () => null],
+    [
+      'cannot be looked up',
+      () => {
+        throw new Error('the directory is down')
+      },
+    ],
+  ])('§2.2 introspection hides a token of another tenant whose owner %s, and does not ask for the owner', async (_, changed) => {
+    let answer: () => Owned | null = () => ({ scopes: ['inventory:read'] })
+    let asked = 0
+    const owner = (): Owned | null => {
+      asked += 1
+      return answer()
+    }
+    const { tokens, create } = createTokens({ owner, onError: () => undefined })
+    const { token } = await create({ tenantId: 'globex', ownerId: 'u7' })
+    answer = changed
+    asked = 0
+    const introspect = introspection(tokens, { client })
+    const acmeOnly = { authorization: `Basic ${btoa('acme-gateway:right')}` }
+    // More often than one token may cause lookups of an owner who is gone.
+    for (let n = 0; n < 105; n += 1) {
+      const response = await introspect(form({ token }, acmeOnly))
+      expect([response.status, await response.text()]).toEqual([200, INACTIVE])
+    }
+    expect(asked).toBe(0)
+  })
+
   it("introspection limits scopes to the owner's current scopes", async () => {
     const { tokens, create } = createTokens({ owner: () => ({ scopes: ['inventory:write'] }) })
     const { token } = await create({ ownerId: 'u7', scopes: ['inventory:*'] })
