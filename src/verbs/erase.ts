@@ -42,6 +42,8 @@ type Task = {
   readonly erased: Set<string>
   /** IDs of the tokens that may name the owner but cannot be read. */
   readonly damaged: Set<string>
+  /** Positions of the events that name the owner but cannot be replaced. */
+  readonly damagedEvents: Set<number>
 }
 
 /**
@@ -54,7 +56,7 @@ type Task = {
  * @throws InvalidInputError `invalid_input`
  * @throws GrantDeniedError `grant_denied`, for an actor that manages only its own tokens, does not manage this tenant, or is the owner
  * @throws ConflictError `conflict`, while the owner has a token that is not revoked
- * @throws StoreUnavailableError `store_unavailable`, after everything else was erased, if tokens that may name the owner are damaged in the store
+ * @throws StoreUnavailableError `store_unavailable`, after everything else was erased, if tokens or events that may name the owner are damaged in the store
  */
 export async function erase(context: Context, actor: ReadActor, input: unknown): Promise<Erased> {
   const { ownerId, tenantId } = readShape(shape, input, 'erase()')
@@ -71,6 +73,7 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
     tenantIds: tenantId === undefined ? undefined : [tenantId],
     erased: new Set(),
     damaged: new Set(),
+    damagedEvents: new Set(),
   }
   const now = timeOfChange(context)
   await refuseLive(task)
@@ -95,7 +98,11 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
   for (let from = 0; from < ids.length; from += BATCH) await forgetAddresses(context, ids.slice(from, from + BATCH))
   await commit(context, { cutsFeed: true, events: [] })
   clearBuffered(task)
-  if (task.damaged.size > 0) throw incomplete([...task.damaged])
+  refuseDamaged('tokens', [...task.damaged])
+  refuseDamaged(
+    'events',
+    [...task.damagedEvents].map((seq) => `seq ${seq}`),
+  )
   return { tokens, events }
 }
 
@@ -167,10 +174,11 @@ async function eraseRecords(task: Task): Promise<number> {
   return count
 }
 
-function incomplete(ids: readonly string[]): StoreUnavailableError {
-  const which = ids.slice(0, 10).join(', ') + (ids.length > 10 ? ` and ${ids.length - 10} more` : '')
-  return new StoreUnavailableError(
-    `everything else was erased, but these tokens are damaged in the store: ${which}. Restore or delete their rows, then call erase() again`,
+function refuseDamaged(what: 'tokens' | 'events', names: readonly string[]): void {
+  if (names.length === 0) return
+  const which = names.slice(0, 10).join(', ') + (names.length > 10 ? ` and ${names.length - 10} more` : '')
+  throw new StoreUnavailableError(
+    `everything else was erased, but these ${what} are damaged in the store: ${which}. Restore or delete their rows, then call erase() again`,
   )
 }
 
@@ -226,8 +234,10 @@ async function eraseEvents(task: Task): Promise<number> {
 }
 
 /** Returns how many of these events lost fields, or `undefined` when a concurrent change means that they must be read again. */
-async function eraseFromPage(task: Task, page: readonly ListedEvent[]): Promise<number | undefined> {
+async function eraseFromPage(task: Task, read: readonly ListedEvent[]): Promise<number | undefined> {
   const { context, ownerId } = task
+  const page = read.filter((event) => !isUnmatched(event))
+  for (const { seq } of eraseFrom(read.filter(isUnmatched), personalTo(ownerId)).events) task.damagedEvents.add(seq)
   const { events } = eraseFrom(page, personalTo(ownerId))
   if (events.length === 0) return 0
   // Erased fields look like tampering until a sealed event covers them.
@@ -240,6 +250,12 @@ async function eraseFromPage(task: Task, page: readonly ListedEvent[]): Promise<
   })
   const { ok } = await commit(context, { erasures, events: [] })
   return ok ? erasures.length : undefined
+}
+
+/** Returns whether the store would never replace this event, because it compares fields that cannot be read. */
+function isUnmatched(event: ListedEvent): boolean {
+  const { damaged } = ownFields(event)
+  return damaged?.some((field) => field === 'salt' || field === 'erased') === true
 }
 
 /** Returns one event per tenant that names the changed places and fields. Administrators of a tenant see only the changes to their own audit log. */

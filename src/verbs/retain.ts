@@ -31,7 +31,8 @@ export async function retain(context: Context, now: number, goOn: () => Promise<
   if (now === 0) return
   const { deadMs, eventsMs } = context.settings.retention
   try {
-    if (deadMs !== undefined) await prune(context, SYSTEM, { before: Math.max(0, now - deadMs) }, goOn)
+    // As text, because a number of milliseconds in the year 1973 or before would be refused as seconds.
+    if (deadMs !== undefined) await prune(context, SYSTEM, { before: new Date(Math.max(0, now - deadMs)).toISOString() }, goOn)
   } finally {
     // A token that cannot be removed must not keep the events.
     if (eventsMs !== undefined) await removeEvents(context, now, now - eventsMs, goOn)

@@ -79,13 +79,13 @@ async function run<T>(
 ): Promise<T> {
   const outcome = await turns.run(from, where, leftMs, async () => {
     try {
-      return { value: await change() }
+      return { ok: true, value: await change() } as const
     } catch (error) {
       if (isLatchkeyError(error) && error.code === 'store_unavailable') throw error
-      return { error }
+      return { ok: false, error } as const
     }
   })
-  if ('error' in outcome) throw outcome.error
+  if (!outcome.ok) throw outcome.error
   return outcome.value
 }
 

@@ -261,6 +261,20 @@ describe.skipIf(onMysql.skip)(`rows that host transactions lock on MySQL ${onMys
     expect(await rows('select id from latchkey_outbox')).toEqual([])
   })
 
+  it('a placed event that a host transaction has locked does not make later calls of placeEvents wait for the feed', async () => {
+    await createdAndHeld('a')
+    expect(await store().placeEvents?.('acme')).toHaveLength(1)
+    const feed = await onMysql.connect(place())
+    await feed.query('begin')
+    await feed.query('select * from latchkey_feed for update')
+    try {
+      expect(await store().placeEvents?.('acme')).toEqual([])
+    } finally {
+      await feed.query('rollback')
+      await feed.end()
+    }
+  })
+
   it('a bulk revocation does not miss a token whose creation event is locked by a host transaction', async () => {
     const created = await createdAndHeld('a')
     expect(await revoke('a')).toMatchObject({ count: 1 })

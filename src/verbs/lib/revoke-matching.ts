@@ -1,4 +1,5 @@
 import type { StoredEvent } from '../../model/event.js'
+import { ownFields } from '../../model/own-fields.js'
 import type { RevocationStamp, TokenFilter } from '../../store/port.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
@@ -6,7 +7,8 @@ import type { Context } from '../../verify/context.js'
 import { revokeInTurn } from '../../verify/in-turn.js'
 
 /** Returns what a revocation without a version writes to each token, with a new bulk ID. */
-export function stampOf({ at, actorId, reason }: StoredEvent, revokedCode: RevocationStamp['revokedCode']): RevocationStamp {
+export function stampOf(event: StoredEvent, revokedCode: RevocationStamp['revokedCode']): RevocationStamp {
+  const { at, actorId, reason } = ownFields(event)
   const bulkId = generateId(platformRandom)
   return { revokedAt: at, revokedBy: actorId, revokedCode, bulkId, ...(reason !== undefined && { revokedReason: reason }) }
 }

@@ -50,7 +50,10 @@ const transportOf = (client: string, encrypted: boolean): readonly StoreFinding[
 export function* diagnoseMysql(): Steps<StoreDiagnosis> {
   const facts = yield* readPairs(`show variables where variable_name in (${VARIABLES.map((name) => `'${name}'`).join(', ')})`)
   const { ssl_cipher: cipher = '' } = yield* readPairs("show session status where variable_name = 'Ssl_cipher'")
-  const { client = '', now } = yield* readFacts("select substring_index(user(), '@', -1) as client, unix_timestamp(now(6)) * 1000 as now")
+  // In UTC, because local time repeats an hour at the end of daylight saving time.
+  const { client = '', now } = yield* readFacts(
+    "select substring_index(user(), '@', -1) as client, timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) / 1000 as now",
+  )
   const { version = 'unknown', sql_mode: mode = 'unknown', time_zone: zone = 'unknown' } = facts
   return {
     findings: [

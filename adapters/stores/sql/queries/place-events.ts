@@ -43,6 +43,11 @@ function* leftRows(sql: Sql, prefix: string): Steps<readonly string[]> {
   return (yield* ask(left.select('id').limit(PLACED_AT_ONCE))).rows.map(({ id }) => id)
 }
 
+function* removeLeft(sql: Sql, prefix: string): Steps<void> {
+  const left = yield* leftRows(sql, prefix)
+  if (left.length > 0) yield* removeRows(sql, left)
+}
+
 /** Assigns positions to a batch of waiting events. The caller holds the feed lock, so no other process places the same ones. */
 function* placeBatch(sql: Sql, prefix: string, tokenIds?: readonly string[]): Steps<readonly StoredEvent[]> {
   const { rows } = yield* ask(
@@ -81,6 +86,9 @@ export const hasUnplaced = (sql: Sql, prefix: string, tokenIds?: readonly string
 
 /** Assigns a position in the order to each event of a committed host transaction. Checks without a lock first, because there is usually nothing to do. */
 export const placeEvents = async (sql: Sql, prefix: string, tokenIds?: readonly string[]): Promise<readonly StoredEvent[]> => {
-  const isNeeded = tokenIds === undefined ? areAny(sql, waiting(sql, prefix)) : hasUnplaced(sql, prefix, tokenIds)
-  return (await isNeeded) ? await sql.engine.transaction(() => steps(sql, prefix, tokenIds)) : []
+  if (tokenIds === undefined && !(await areAny(sql, waiting(sql, prefix)))) return []
+  if (await hasUnplaced(sql, prefix, tokenIds)) return await sql.engine.transaction(() => steps(sql, prefix, tokenIds))
+  // Without the feed lock, because a host transaction may keep such a row locked while many callers read events.
+  if (tokenIds === undefined) await sql.engine.transaction(() => removeLeft(sql, prefix))
+  return []
 }
