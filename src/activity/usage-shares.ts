@@ -1,10 +1,11 @@
-import type { Entry } from '../cache/entry.js'
-
 /** The part of the free room that one party may hold. The fuller the buffer, the less each party may hold, so that some room is always left for others. */
 const PART = 1 / 4
 
 /** The room that is left in the buffer: for tokens, and for rows with their endpoints and addresses. */
 type Free = { slots: number; rows: number }
+
+/** The fields of a token that name its party. */
+export type Party = { readonly tenantId?: string | undefined; readonly ownerId?: string | undefined }
 
 /** The part of the buffer that one party holds. */
 export class UsageShare {
@@ -48,7 +49,7 @@ export class UsageShares {
     this.#free = { slots, rows }
   }
 
-  of({ tenantId, ownerId }: Entry): UsageShare {
+  of({ tenantId, ownerId }: Party): UsageShare {
     if (tenantId === undefined && ownerId === undefined) return new UsageShare(this.#free)
     const key = tenantId === undefined ? `owner ${ownerId}` : `tenant ${tenantId}`
     const known = this.#shares.get(key)

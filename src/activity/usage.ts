@@ -6,7 +6,7 @@ import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
 import { Passes } from './passes.js'
 import { UsageSender, type UsageSheet, usesOf } from './usage-sender.js'
-import { UsageShares } from './usage-shares.js'
+import { type Party, UsageShares } from './usage-shares.js'
 import { STRANGER, UsageSlot } from './usage-slot.js'
 
 const MAX_SLOTS = 100_000
@@ -15,6 +15,9 @@ const MAX_ROWS_BUFFERED = 250_000
 const MAX_STRANGE_SLOTS = 10_000
 /** Half of what one tenant may hold: with that many tokens, uses are written immediately, so that a busy tenant reaches its limit only if the store fails. */
 const CROWDED = 10_000
+
+/** The fields of a token that its uses are counted by. */
+type Counted = Party & { readonly id: string }
 
 /** Counts uses in memory and writes them in batches, off the request's path. */
 export class UsageRecorder {
@@ -65,6 +68,12 @@ export class UsageRecorder {
   touch(entry: Entry, now: number, ip: string | undefined): void {
     const at = this.#dates.of(now)
     if (at !== undefined) this.#slot(entry)?.touch(at, ip)
+  }
+
+  /** Records that a credential was accepted at `now` that also ends with this token, whose entry may have left the cache. */
+  touchOther(token: Counted, now: number): void {
+    const at = this.#dates.of(now)
+    if (at !== undefined) this.#slotById(token)?.touch(at, undefined)
   }
 
   /** Counts one use. Strings are empty where unknown; `scope` names what the route required. */
@@ -158,17 +167,21 @@ export class UsageRecorder {
   #slot(entry: Entry, outcome?: string): UsageSlot | undefined {
     const current = entry.slot
     if (current instanceof UsageSlot && !current.sealed) return current
-    const slot = this.#slots.get(entry.id) ?? this.#createSlot(entry, outcome)
+    const slot = this.#slotById(entry, outcome)
     if (slot !== undefined) entry.slot = slot
     return slot
   }
 
-  #createSlot(entry: Entry, outcome: string | undefined): UsageSlot | undefined {
-    const share = this.#shares.of(entry)
-    const payer = outcome === STRANGER ? this.#strangers.of(entry) : share
+  #slotById(token: Counted, outcome?: string): UsageSlot | undefined {
+    return this.#slots.get(token.id) ?? this.#createSlot(token, outcome)
+  }
+
+  #createSlot(token: Counted, outcome: string | undefined): UsageSlot | undefined {
+    const share = this.#shares.of(token)
+    const payer = outcome === STRANGER ? this.#strangers.of(token) : share
     if (!payer.takeSlot()) return undefined
-    const slot = new UsageSlot(entry.id, share)
-    this.#slots.set(entry.id, slot)
+    const slot = new UsageSlot(token.id, share)
+    this.#slots.set(token.id, slot)
     if (this.#slots.size === CROWDED) this.flush().catch((error: unknown) => this.#report('flush', error))
     return slot
   }

@@ -24,9 +24,14 @@ export function endTogether(entry: Entry, others: readonly Entry[]): void {
   else endingTogether.delete(entry)
 }
 
+/** Returns the tokens that also end this entry when they end. */
+export function endingWith(entry: Entry): readonly Filtered[] {
+  return endingTogether.get(entry) ?? []
+}
+
 /** Returns the IDs of the tokens that also end this entry when they end. */
 export function endsWith(entry: Entry): readonly string[] {
-  return (endingTogether.get(entry) ?? []).map(({ id }) => id)
+  return endingWith(entry).map(({ id }) => id)
 }
 
 // Copies only the required fields, because the entry may leave the cache long before the work ends.
@@ -95,7 +100,7 @@ export class Signals {
       return { signal: controller.signal, detach: () => undefined }
     }
     const watch = this.#watches.get(entry.id) ?? this.#start(entry)
-    this.#watchTogether(entry.id, watch, endingTogether.get(entry) ?? [])
+    this.#watchTogether(entry.id, watch, endingWith(entry))
     const controller = createHeldSignal((awaited) => {
       const own = ref.deref()
       if (own === undefined || !watch.requests.has(ref)) return

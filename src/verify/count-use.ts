@@ -1,5 +1,7 @@
 import { aboutToken } from '../activity/about-token.js'
+import type { UsageRecorder } from '../activity/usage.js'
 import type { Entry } from '../cache/entry.js'
+import { endingWith } from '../cache/signals.js'
 import type { RefusalCode } from '../errors.js'
 import type { CountedUse, UseOutcome } from '../model/counted-use.js'
 import type { Principal } from '../model/principal.js'
@@ -45,6 +47,14 @@ function count(
   // A use that is refused later does not count against the limits.
   if (outcome === 'rate_limited') context.rates?.giveBack(principal)
   else context.rates?.refused(principal)
+}
+
+/**
+ * Records that the other tokens that end this credential were used too. They must not seem unused, because the deactivation of any of them would refuse the
+ * credential. Records no address, because they may belong to another tenant.
+ */
+export function touchOthers(usage: UsageRecorder, entry: Entry, now: number): void {
+  for (const other of endingWith(entry)) usage.touchOther(other, now)
 }
 
 /** Records the refused use of a known token in the audit log. */

@@ -16,7 +16,7 @@ import { checksumMatches } from '../token/checksum.js'
 import { isPacked } from '../token/packed-digest.js'
 
 import type { Context } from './context.js'
-import { countAllowed, noteRefusal } from './count-use.js'
+import { countAllowed, noteRefusal, touchOthers } from './count-use.js'
 import { findImported } from './find-imported.js'
 import { type OwnerFound, ownerOf, THROTTLED_SECONDS } from './owner-of.js'
 import { TokenPrincipal } from './principal.js'
@@ -256,6 +256,7 @@ function admit(context: Context, entry: Entry, principal: Principal, now: number
   if (vitals.onAllowed !== undefined) vitals.onAllowed(principal)
   if (context.usage !== undefined) {
     context.usage.touch(entry, now, request?.ip)
+    if (entry.parts.importedFrom !== undefined) touchOthers(context.usage, entry, now)
     context.scheduleFlush()
   }
   return { ok: true, principal }

@@ -128,6 +128,7 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'noteRefusal(context, entry, code, now, ip)', become: '' },
     { find: "context.usage?.count(entry, now, endpointOf(request), code, '', ip)", become: '' },
     { find: 'context.usage.touch(entry, now, request?.ip)', become: '' },
+    { find: 'if (entry.parts.importedFrom !== undefined) touchOthers(context.usage, entry, now)', become: '' },
     { find: 'if (verification.ok) countAllowed(', become: 'if (!verification.ok) countAllowed(' },
   ],
   'src/verify/count-use.ts': [
