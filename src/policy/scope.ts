@@ -1,3 +1,6 @@
+/** The scope that a token needs to rotate itself. It must be in the catalogue to be granted. */
+export const ROTATE_SELF = 'tokens:rotate-self'
+
 /** The maximum length of scopes, wildcards, and group names. */
 export const MAX_SCOPE_LENGTH = 128
 

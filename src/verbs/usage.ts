@@ -5,6 +5,7 @@ import { MAX_USE_TEXT, OTHER_USES, type UsageCount, type UsageReport, type Usage
 import type { Catalogue } from '../policy/catalogue.js'
 import { durationSchema, instantSchema } from '../policy/field-schema.js'
 import { readClock } from '../policy/instant.js'
+import { ROTATE_SELF } from '../policy/scope.js'
 import { readShape } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
 import { findListed } from './get.js'
@@ -162,6 +163,8 @@ function unusedAmong(catalogue: Catalogue, grants: readonly string[], rows: read
   if (allowed.some(hidesScopes)) return undefined
   const required = [...new Set(allowed.flatMap(eachScope).map(({ scope }) => scope))]
   return grants.filter((grant) => {
+    // A token that rotates itself has not used this scope before: its successor carries on.
+    if (grant === ROTATE_SELF) return false
     const given = catalogue.resolve([grant])
     return !required.some((scope) => given.has(scope))
   })

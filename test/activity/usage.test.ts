@@ -276,6 +276,12 @@ describe('usage', () => {
     store.behave()
   })
 
+  it('does not report the scope for rotating itself as unused, because a token that has been rotated no longer counts', async () => {
+    const tokens = instance({ scopes: { 'stock:read': '', 'tokens:rotate-self': '' } } as never)
+    const { record } = await tokens.system.create({ name: 'ERP', scopes: ['stock:read', 'tokens:rotate-self'] as never[] })
+    expect(await tokens.system.usage(record.id)).toMatchObject({ unusedScopes: ['stock:read'] })
+  })
+
   it('reports which scopes routes required, and which scopes of the token no route required', async () => {
     const tokens = instance({
       scopes: { 'stock:read': '', 'stock:write': '', 'stock:admin': '', 'orders:read': '', 'orders:write': '' },

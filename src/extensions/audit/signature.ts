@@ -38,15 +38,21 @@ const UNTOLD = { deadlineMs: Number.POSITIVE_INFINITY, report: () => undefined }
 export function sealVerifier(keys: Jwk | readonly Jwk[]): VerifySignature {
   const given: readonly Jwk[] = Array.isArray(keys) ? keys : [keys]
   if (given.length === 0) throw new InvalidInputError('keys', KEYS)
-  const known = Promise.all(given.map(readKey)).then((all) => createLocalJWKSet({ keys: all }))
-  known.catch(() => undefined)
+  // A set for each key, because a set refuses to choose between two keys with the same `kid`, and an archive of old keys may contain the current one.
+  const known = given.map((jwk) => readKey(jwk).then((key) => createLocalJWKSet({ keys: [key] })))
+  for (const key of known) key.catch(() => undefined)
   return async (hash, signature) => {
-    try {
-      const { payload, protectedHeader } = await compactVerify(signature, await known, { algorithms: [...SIGNING_ALGORITHMS] })
-      return protectedHeader.typ === TYPE && new TextDecoder().decode(payload) === hash
-    } catch {
-      return false
-    }
+    const verifications = known.map((key) => isSignedBy(key, hash, signature))
+    return (await Promise.all(verifications)).includes(true)
+  }
+}
+
+async function isSignedBy(key: Promise<ReturnType<typeof createLocalJWKSet>>, hash: string, signature: string): Promise<boolean> {
+  try {
+    const { payload, protectedHeader } = await compactVerify(signature, await key, { algorithms: [...SIGNING_ALGORITHMS] })
+    return protectedHeader.typ === TYPE && new TextDecoder().decode(payload) === hash
+  } catch {
+    return false
   }
 }
 

@@ -29,8 +29,8 @@ export type Continuation = {
 
 type Answer = { readonly body: { readonly [name: string]: unknown }; readonly date: number | undefined }
 
-/** Far more than any response from the API needs, because a record contains at most 16 KiB of metadata. */
-const MAX_ANSWER_BYTES = 131_072
+/** More than a record can have: metadata, resources, addresses and scopes each have a limit. */
+const MAX_ANSWER_BYTES = 1_048_576
 /** Maximum delay accepted from the server: an hour. */
 const MAX_RETRY_SECONDS = 3600
 
@@ -117,7 +117,7 @@ async function call(settings: Settings, token: string, method: string, path: str
 function refusalOf(route: string, { status, headers }: Response, text: string): ClientError {
   const code = parse(text)?.code
   const reason = typeof code === 'string' && /^[a-z_]{1,40}$/.test(code) ? code : undefined
-  const seconds = Number(headers.get('retry-after'))
+  const seconds = secondsIn(headers)
   const details = { status, reason, retryAfterSeconds: seconds > 0 ? Math.min(seconds, MAX_RETRY_SECONDS) : undefined }
   const answered = `${route} answered ${status} ${reason ?? ''}`.trim()
   if (status === 429 || status >= 500) return new ClientError('server_unavailable', answered, details)
@@ -125,6 +125,13 @@ function refusalOf(route: string, { status, headers }: Response, text: string): 
   if (reason === 'conflict') return new ClientError('token_replaced', `${answered}: supply the successor`, details)
   if (reason !== undefined) return new ClientError('rotation_refused', answered, details)
   return new ClientError('answer_invalid', `${answered}, which the management API never does: check the \`manage\` option`, details)
+}
+
+/** Reads `Retry-After`: seconds or a date (RFC 9110 §10.2.3). */
+function secondsIn(headers: Headers): number {
+  const text = headers.get('retry-after')
+  const at = /^\s*\d/.test(text ?? '') ? undefined : instantOf(text)
+  return at === undefined ? Number(text) : Math.ceil((at - (instantOf(headers.get('date')) ?? Date.now())) / 1000)
 }
 
 /** Reads a body up to a limit, because a server that never stops must not exhaust the memory. */

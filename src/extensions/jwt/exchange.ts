@@ -20,7 +20,7 @@ import { platformRandom } from '../../token/random.js'
 import { learnSigned } from '../../token/redact-signed.js'
 import { claimsOf, endsAtSeconds, isAllowedFrom } from '../oauth/claims.js'
 import { endpoint, oauthError, Refused } from '../oauth/client.js'
-import { isSigningKey, type SigningKey } from './keys.js'
+import { isSigningKey, refuseRepeated, type SigningKey } from './keys.js'
 import { MAX_LENGTH } from './read-claims.js'
 import { signClaims, signedLength } from './sign.js'
 
@@ -83,6 +83,7 @@ const schema = objectOf({
 export function exchange<S extends string>(tokens: Latchkey<S>, options: ExchangeOptions): (request: Request) => Promise<Response> {
   const { issuer, audiences, keys, expiresIn, ip, clock = () => Date.now() } = readOption(schema, options, 'options')
   const [key] = keys
+  refuseRepeated(keys.map(({ publicJwk }) => publicJwk))
   learnSigned()
 
   const inside = internalsOf(tokens)
@@ -136,6 +137,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
         throw refusedUse(use, resources === undefined ? 'scope_insufficient' : 'resource_denied', why, 'invalid_request')
       }
       const token = await signClaims(claims, key, { report, deadlineMs, leftMs: allowance.leftMs })
+      if (scope.length > 0) use.required([...scope].sort().join(' '))
       use.done(ENDPOINT)
       // RFC 8693 §2.2.1
       return answerJson(200, {
@@ -235,7 +237,9 @@ const faultReader = objectOf(faultShape)
  */
 export function jwks(keys: readonly SigningKey[], options: FaultOptions = {}): (request: Request) => Promise<Response> {
   const report = createReporter(readFaults(readOption(faultReader, options, 'options')))
-  const body = JSON.stringify({ keys: readOption(keysReader, keys, 'keys').map((key) => key.publicJwk) })
+  const published = readOption(keysReader, keys, 'keys').map(({ publicJwk }) => publicJwk)
+  refuseRepeated(published)
+  const body = JSON.stringify({ keys: published })
   return endpoint('publishKeys', report, async (request) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') return answerProblem('method_not_allowed', 'use GET', { allow: 'GET, HEAD' })
     return new Response(body, { headers: { 'content-type': 'application/jwk-set+json', 'cache-control': 'public, max-age=300' } })

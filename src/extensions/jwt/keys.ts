@@ -51,6 +51,18 @@ export async function signingKey(input: SigningKeyInput): Promise<SigningKey> {
   return { kid, alg, publicJwk, sign: key }
 }
 
+/**
+ * Refuses a list in which two keys of one kind have the same `kid`, because no header could then say which of them signed a token (RFC 7517 §4.5).
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function refuseRepeated(keys: readonly Jwk[]): void {
+  for (const [at, { kid, kty }] of keys.entries()) {
+    const first = keys.findIndex((other) => other.kid === kid && other.kty === kty)
+    if (kid !== undefined && first < at) throw new InvalidInputError(['keys', at], `has the same kid as keys.${first}`)
+  }
+}
+
 /** Checks whether `signingKey` or `generateSigningKey` could have created this value. */
 export function isSigningKey(value: unknown): boolean {
   const { kid, alg, publicJwk, sign } = Object(value) as { readonly [Name in keyof SigningKey]?: unknown }

@@ -22,6 +22,7 @@ import type { Verifier } from './accept.js'
 import { decideAndCount } from './decide-and-count.js'
 import type { JwkSet } from './jwk.js'
 import { createFetchJson, discoverKeys, type Fetch, type KeySource, localKeys, remoteKeys } from './key-source.js'
+import { refuseRepeated } from './keys.js'
 import { type Claims, claimedIssuer, isGoodHeader, looksSigned, readClaims } from './read-claims.js'
 import { type Identity, narrowedBy, SignedPrincipal } from './signed-principal.js'
 
@@ -232,7 +233,10 @@ function sourceOf({ keys, issuer, fetch: given }: Checked, report: Report): KeyS
     if (!isSafeAddress(issuer)) throw new InvalidInputError('issuer', 'must be an https URL so that its keys can be discovered')
     return remoteKeys(discoverKeys(issuer, fetchJson), fetchJson, report)
   }
-  if ('keys' in keys) return localKeys(keys)
+  if ('keys' in keys) {
+    refuseRepeated(keys.keys)
+    return localKeys(keys)
+  }
   const { url } = keys
   if (!isSafeAddress(url)) throw new InvalidInputError('keys.url', 'must be an https address')
   return remoteKeys(() => Promise.resolve(url), fetchJson, report)

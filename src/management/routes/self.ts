@@ -2,6 +2,7 @@ import type { TokenHolder } from '../../cache/standing.js'
 import { NotFoundError } from '../../errors.js'
 import type { Actor } from '../../model/actor.js'
 import { ownActor } from '../../model/own-actor.js'
+import { ROTATE_SELF } from '../../policy/scope.js'
 import { allowsScope } from '../../policy/scope-set.js'
 import { Refusal } from '../fault.js'
 import { refuseIfMatch } from '../preconditions.js'
@@ -9,9 +10,6 @@ import type { Route } from '../route.js'
 import { minted, replayed, self } from '../schemas/outputs.js'
 import { mintedReply } from './collection.js'
 import { rotateOwn, rotateOwnShape } from './rotate-own.js'
-
-/** The scope that a token needs to rotate itself. It must be in the catalogue to be granted. */
-export const ROTATE_SELF = 'tokens:rotate-self'
 
 /** `GET /self` */
 export const getSelf: Route = {

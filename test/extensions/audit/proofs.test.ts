@@ -231,6 +231,17 @@ describe('signed seals', () => {
     }
   })
 
+  it.each([
+    ['the same key twice', [key.publicJwk, key.publicJwk]],
+    ['two keys with one kid', [{ ...other.publicJwk, kid: key.kid }, key.publicJwk]],
+  ])('sealVerifier() accepts a genuine signature and refuses another if it is given %s', async (_what, keys) => {
+    const verify = sealVerifier(keys)
+    const signature = await sealSigner(key)('a hash')
+    expect(await verify('a hash', signature)).toBe(true)
+    expect(await verify('another hash', signature)).toBe(false)
+    expect(await verify('a hash', await sealSigner(await generateSigningKey('EdDSA'))('a hash'))).toBe(false)
+  })
+
   it('sealSigner() and sealVerifier() accept only keys', () => {
     for (const wrong of [undefined, {}, 'key', key.publicJwk]) expect(() => sealSigner(wrong as never)).toThrow('key')
     for (const wrong of [undefined, [], {}, [{ kty: 'RSA' }], 'key']) expect(() => sealVerifier(wrong as never)).toThrow('keys')

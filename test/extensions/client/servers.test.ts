@@ -221,15 +221,22 @@ it('the client gives up on a custom fetch() that ignores its abort signal', asyn
   })
 })
 
+const fieldsOf = (retryAfter: string): Record<string, string> => {
+  if (/^\d+$/.test(retryAfter)) return { 'retry-after': retryAfter }
+  const date = Date.UTC(2031, 0, 31, 12)
+  return { date: new Date(date).toUTCString(), 'retry-after': new Date(date + 90_000).toUTCString() }
+}
+
 it.each([
   [429, '120', 120],
   [503, '5', 5],
   [503, '999999999', 3600],
+  [503, 'in 90 seconds, as a date', 90],
 ])('the client retries after a %i only once Retry-After: %s has elapsed', async (status, retryAfter, seconds) => {
   const world = await makeWorld()
   const { client, errors } = holder(world, shelf(await world.mint()))
   world.intercept((request, next) =>
-    request.url.includes('/self') ? Response.json({ code: 'rate_limited' }, { status, headers: { 'retry-after': retryAfter } }) : next(),
+    request.url.includes('/self') ? Response.json({ code: 'rate_limited' }, { status, headers: fieldsOf(retryAfter) }) : next(),
   )
   await call(client)
   await client.settled()

@@ -1,6 +1,8 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { latchkey } from 'latchkey'
 import { sealVerifier } from 'latchkey/audit'
-import { foreignTokens, generateSigningKey, type Jwk, signingKey } from 'latchkey/jwt'
+import { exchange, foreignTokens, generateSigningKey, type Jwk, jwks, type SigningKey, signingKey } from 'latchkey/jwt'
+import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
 import { whyWeak } from '../../../src/extensions/jwt/key-strength.js'
 import { ISSUER } from './support.js'
@@ -154,4 +156,16 @@ it('a published point that is not on its curve verifies nothing and does not aff
   const nothing = Buffer.alloc(64).toString('base64url')
   for (const name of ['off', kid])
     expect(await service.verify(`${input('ES256', name)}.${nothing}`)).toEqual({ ok: false, code: 'secret_mismatch' })
+})
+
+it('two keys of one kind with the same kid are refused, because no header could say which of them signed a token', async () => {
+  const [first, second] = await Promise.all([generateSigningKey(), generateSigningKey()])
+  const twin: SigningKey = { ...second, kid: first.kid, publicJwk: { ...second.publicJwk, kid: first.kid } }
+  const message = 'keys.1: has the same kid as keys.0'
+  const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { a: 'Do a' }, logger: false })
+  expect(() => jwks([first, twin])).toThrow(message)
+  expect(() => exchange(tokens, { issuer: ISSUER, audiences: ['stock'], keys: [first, first] })).toThrow(message)
+  expect(() => verifier([first.publicJwk, twin.publicJwk], 'local', ['ES256'])).toThrow(message)
+  const secret = { kty: 'oct', k: randomBytes(32).toString('base64url'), kid: first.kid }
+  expect(() => verifier([first.publicJwk, secret], 'local', ['ES256', 'HS256'])).not.toThrow()
 })

@@ -52,7 +52,13 @@ describe('a refused exchange', () => {
     const { ask, create, tokens } = await createGateway()
     const { token, record } = await create(GRANTED)
     expect((await ask(token)).status).toBe(200)
-    expect(await tokens.system.usage(record.id)).toMatchObject({ total: 1, refused: 0, endpoints: [{ endpoint: 'POST exchange' }] })
+    expect(await tokens.system.usage(record.id)).toMatchObject({
+      total: 1,
+      refused: 0,
+      endpoints: [{ endpoint: 'POST exchange' }],
+      scopes: [{ scope: 'inventory:read', count: 1 }],
+      unusedScopes: [],
+    })
   })
 
   it.each([
