@@ -1,4 +1,11 @@
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify'
+import type {
+  FastifyPluginAsync,
+  FastifyReply,
+  FastifyRequest,
+  HookHandlerDoneFunction,
+  onRequestHookHandler,
+  preParsingHookHandler,
+} from 'fastify'
 import { endpointName } from '../../src/activity/endpoint-name.js'
 import { InvalidInputError, LatchkeyError } from '../../src/errors.js'
 import { createGuard, type GuardOutcome } from '../../src/http/authenticate.js'
@@ -194,7 +201,7 @@ export function protect<
  */
 export const management: FastifyPluginAsync<ManagementOptions> = async function management(app, given) {
   checkRegistered(app, given, 'management', '{ tokens, actor, prefix }')
-  const { tokens, prefix: _, ...options } = detached(given, ['tokens', 'actor'])
+  const { tokens, prefix = '', ...options } = detached(given, ['tokens', 'actor'])
   const api = openManagement(tokens, options)
   const checkTrust = createTrustCheck(platform.believesCallers)
   const answer = markGuard(async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
@@ -216,8 +223,22 @@ export const management: FastifyPluginAsync<ManagementOptions> = async function 
   // The API reads bodies itself, within its own limits.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null))
+  app.addHook('preParsing', hideMalformedType)
   app.all('/', answer)
   app.all('/*', answer)
+  // Fastify routes only some methods. Requests with other methods reach the 404 handler, and only a context with its own prefix can have its own.
+  if (/[^/]/.test(prefix)) app.setNotFoundHandler(answer)
+}
+
+/** A media type, with any parameters (RFC 9110 §8.3.1). */
+const MEDIA_TYPE = /^[ \t]*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+[ \t]*(?:;|$)/
+
+// Fastify refuses a malformed content type itself, before it calls the handler. The API reads the original fields of the request. All hooks still run.
+const hideMalformedType: preParsingHookHandler = (request, _reply, payload, done) => {
+  const { method, headers } = request
+  const type = headers['content-type'] ?? (method === 'QUERY' ? '' : undefined)
+  if (type !== undefined && !MEDIA_TYPE.test(type)) request.headers = { ...headers, 'content-type': 'application/octet-stream' }
+  done(null, payload)
 }
 
 // Over HTTP/2, Fastify prefers the `Host` field, but `:authority` overrides it (RFC 9113 §8.3.1).

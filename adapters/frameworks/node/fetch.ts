@@ -16,7 +16,11 @@ export type WholeResponse = {
 }
 
 /** The response to a request that a standard `Request` cannot represent, such as TRACE. */
-const UNFIT: WholeResponse = { status: 400, headers: { 'cache-control': 'no-store' }, body: Buffer.alloc(0) }
+const UNFIT: WholeResponse = {
+  status: 400,
+  headers: { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' },
+  body: Buffer.alloc(0),
+}
 
 /** How much of an unread body is drained, so that the response reaches the client and the connection can be reused. */
 const MAX_DRAINED_BYTES = 8 * 1024 * 1024
