@@ -1,11 +1,11 @@
 import type { TokenHolder } from '../cache/standing.js'
 import type { Internals, Latchkey } from '../instance.js'
 import type { Actor } from '../model/actor.js'
+import { holderActor } from '../model/own-actor.js'
 import { actorKey, holderKey } from '../rate-limit/key.js'
 import type { Rated } from '../rate-limit/rates.js'
 import { RateRefusal } from './fault.js'
 import type { ManagementSettings } from './options.js'
-import { holderActor } from './routes/self.js'
 
 /** Counts calls against the `rateLimit` option before any other work. */
 export type CallLimits = {

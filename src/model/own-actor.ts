@@ -13,6 +13,14 @@ export function ownActor(actor: Actor, endsWith: readonly string[] = []): Actor 
   return own
 }
 
+/** The holder of a token, with the IDs of the other tokens that also end the credential. */
+type Holder = { readonly tokenId: string; readonly tenantId: string | undefined; readonly endsWith: readonly string[] }
+
+/** Returns the actor for a token's own requests: limited to its tenant and its own permissions. */
+export function holderActor({ tokenId, tenantId, endsWith }: Holder): Actor {
+  return ownActor({ id: `token:${tokenId}`, tenants: tenantId === undefined ? '*' : [tenantId], manages: 'all' }, endsWith)
+}
+
 /** Returns the IDs of the tokens that also end this actor's credential. */
 export function endingsOf(actor: object): readonly string[] | undefined {
   return endings.get(actor)

@@ -6,7 +6,7 @@ import { authenticate, management } from 'latchkey/web'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { internalsOf } from '../../src/instance.js'
 import { createManagement } from '../../src/management/index.js'
-import { holderActor } from '../../src/management/routes/self.js'
+import { holderActor } from '../../src/model/own-actor.js'
 import { mint, principalOf } from '../latchkey/harness.js'
 import { accepting, IMPORT_KEY, oldToken, SCOPES, sha256 } from './world.js'
 

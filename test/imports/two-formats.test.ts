@@ -1,7 +1,7 @@
 import type { Latchkey, LatchkeyOptions, TokenFormat } from 'latchkey'
 import { ownTokens, plainTokens, sha256Tokens } from 'latchkey/import'
 import { exchange, generateSigningKey } from 'latchkey/jwt'
-import { introspection, revocation } from 'latchkey/oauth'
+import { introspection, revocation, whoami } from 'latchkey/oauth'
 import { memoryStore } from 'latchkey/stores/memory'
 import { createTicket } from 'latchkey/ws'
 import { describe, expect, it } from 'vitest'
@@ -268,6 +268,26 @@ it.each(['slow', 'plain'] as const)(
       }),
     )
     expect(await bought.json()).toMatchObject({ expires_in: 60 })
+  },
+)
+
+it.each(BOTH)(
+  'whoami reports when the secret ends, whichever of its records expires first: the hashed one listed %s',
+  async (_, formats) => {
+    for (const [ofPlain, ofHashed] of [
+      ['1h', '365d'],
+      ['365d', '1h'],
+      [undefined, '1h'],
+      ['1h', undefined],
+    ] as const) {
+      const now = Date.now()
+      const tokens = accepting(formats, { clock: () => now })
+      const { token, row } = oldToken(1)
+      await tokens.system.import([{ token }], { format: plain, map: () => ({ ...map(), expiresIn: ofPlain }) })
+      await tokens.system.import([row], { format: hashed, map: () => ({ ...map(), expiresIn: ofHashed }) })
+      const request = new Request('https://api.test/whoami', { headers: { authorization: `Bearer ${token}` } })
+      expect(await (await whoami(tokens)(request)).json()).toMatchObject({ expiresAt: new Date(now + 3_600_000).toISOString() })
+    }
   },
 )
 

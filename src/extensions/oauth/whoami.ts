@@ -3,7 +3,7 @@ import { createGuard } from '../../http/authenticate.js'
 import { answerJson, answerProblem } from '../../http/fetch-answer.js'
 import type { AuthenticateOptions } from '../../http/options.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
-import { ownActor } from '../../model/own-actor.js'
+import { holderActor } from '../../model/own-actor.js'
 import type { Principal } from '../../model/principal.js'
 import type { TokenRecord } from '../../model/record.js'
 import { callback } from '../../policy/option-kinds.js'
@@ -37,10 +37,9 @@ export function whoami<S extends string>(tokens: Latchkey<S>, options: WhoamiOpt
     trustsProxy: () => undefined,
   })
   const inside = internalsOf(tokens)
-  const recordOf = async ({ tokenId, tenantId }: Principal, allowance: Allowance): Promise<TokenRecord | undefined> => {
-    if (tokenId === undefined) return undefined
-    const holder = ownActor({ id: `token:${tokenId}`, tenants: tenantId === undefined ? '*' : [tenantId], manages: 'all' })
-    return await inside.actAs(holder, undefined, allowance).handle.get(tokenId)
+  const recordOf = async (principal: Principal, allowance: Allowance): Promise<TokenRecord | undefined> => {
+    const holder = inside.holderOf(principal)
+    return holder && (await inside.actAs(holderActor(holder), undefined, allowance).handle.get(holder.tokenId))
   }
   return endpoint('whoami', inside.report, async (request) => {
     const allowance = newAllowance(inside)

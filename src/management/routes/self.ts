@@ -1,7 +1,5 @@
-import type { TokenHolder } from '../../cache/standing.js'
 import { NotFoundError } from '../../errors.js'
-import type { Actor } from '../../model/actor.js'
-import { ownActor } from '../../model/own-actor.js'
+import { holderActor } from '../../model/own-actor.js'
 import { ROTATE_SELF } from '../../policy/scope.js'
 import { allowsScope } from '../../policy/scope-set.js'
 import { Refusal } from '../fault.js'
@@ -68,9 +66,4 @@ export const rotateSelf: Route = {
     const result = await rotateOwn(handle, token.tokenId, body, headers)
     return mintedReply(result, mountPath, `${mountPath}/self`)
   },
-}
-
-/** Returns the actor for a token's own requests: limited to its tenant and its own permissions. */
-export function holderActor({ tokenId, tenantId, endsWith }: TokenHolder): Actor {
-  return ownActor({ id: `token:${tokenId}`, tenants: tenantId === undefined ? '*' : [tenantId], manages: 'all' }, endsWith)
 }
