@@ -7,7 +7,7 @@ import { createChallenges } from './challenge.js'
 import { type CredentialReader, createCredentialReader } from './credential.js'
 import type { PlainResponse, Problem, RefusedCode } from './problem.js'
 import { problemOf } from './problem.js'
-import { rateFields } from './rate-fields.js'
+import { limitedFields, retryAfter } from './rate-fields.js'
 import type { WhyMalformed } from './why-malformed.js'
 
 /** Returns the host's own response body for a problem. Receives the framework's own request or context. */
@@ -38,10 +38,6 @@ export type RefusalOptions<R> = {
   readonly secretsOf?: ((request: R) => readonly string[]) | undefined
 }
 
-const MAX_RETRY_SECONDS = 86_400
-/** The longest `Retry-After` for faults. A known later time, such as next month's quota, is not shortened. */
-const MAX_RESET_SECONDS = 366 * 86_400
-
 /**
  * Creates the refusals of one guard: status, challenge, `Retry-After`, and a body in problem+json or in the host's own format.
  *
@@ -64,13 +60,8 @@ export function createRefusals<R>(options: RefusalOptions<R> = {}): Refuse<R> {
     }
     const authenticate = challenge(problem, details?.scopes)
     if (authenticate !== undefined) headers['www-authenticate'] = authenticate
-    const rates = problem.status === 429 ? details?.rates : undefined
-    if (problem.status === 503 || problem.status === 429) {
-      headers['retry-after'] = String(wholeSeconds(details?.retryAfterSeconds, rates === undefined ? MAX_RETRY_SECONDS : MAX_RESET_SECONDS))
-    }
-    if (rates !== undefined) Object.assign(headers, rateFields(rates))
-    // draft-ietf-httpapi-ratelimit-headers: nothing remains until the reset. The quota itself is unknown here.
-    else if (problem.status === 429) headers.ratelimit = `"token";r=0;t=${headers['retry-after']}`
+    if (problem.status === 503) headers['retry-after'] = retryAfter(details?.retryAfterSeconds)
+    if (problem.status === 429) Object.assign(headers, limitedFields(details?.retryAfterSeconds, details?.rates))
     return { code, status: problem.status, headers, body: own ?? JSON.stringify(problem) }
   }
 }
@@ -86,9 +77,4 @@ function ownBody<R>(errorBody: ErrorBody<R>, problem: Problem, request: R, faile
     failed(error)
     return undefined
   }
-}
-
-function wholeSeconds(seconds: unknown, most: number): number {
-  if (typeof seconds !== 'number' || Number.isNaN(seconds)) return 1
-  return Math.min(Math.max(Math.ceil(seconds), 1), most)
 }

@@ -2,6 +2,8 @@ import { endpointName } from '../../activity/endpoint-name.js'
 import { refuseUse, startUse, type Use, undoUse } from '../../http/admission.js'
 import { atOnce } from '../../http/at-once.js'
 import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.js'
+import { limitedFields } from '../../http/rate-fields.js'
+import type { RefusalDetails } from '../../http/refuse.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
 import type { Known } from '../../model/presenter.js'
@@ -96,7 +98,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     const allowance = newAllowance(inside)
     const subject = form.get('subject_token') ?? ''
     const verification = await inside.decide(subject, { method: 'POST', ...(address !== undefined && { ip: address }) })
-    if (!verification.ok && verification.code === 'rate_limited') throw rateLimited(verification.retryAfterSeconds)
+    if (!verification.ok && verification.code === 'rate_limited') throw rateLimited(verification)
     // RFC 8693 §2.2.2: an invalid subject token is an invalid_request.
     if (!verification.ok) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
     // Counted as allowed only once the signed token exists. In every other case, the use is refunded.
@@ -219,13 +221,12 @@ function refusedUse(
 ): Refused {
   const spent = refuseUse(use, code)
   use.done(ENDPOINT)
-  if (spent !== undefined) return rateLimited(spent.resetSeconds)
+  if (spent !== undefined) return rateLimited({ retryAfterSeconds: spent.resetSeconds, rates: [spent] })
   return oauthError(400, error, description)
 }
 
-function rateLimited(retryAfterSeconds = 1): Refused {
-  const retryAfter = String(Math.ceil(retryAfterSeconds))
-  return new Refused(answerProblem('rate_limited', 'too many requests', { 'retry-after': retryAfter }))
+function rateLimited({ retryAfterSeconds, rates }: Pick<RefusalDetails, 'retryAfterSeconds' | 'rates'>): Refused {
+  return new Refused(answerProblem('rate_limited', 'too many requests', limitedFields(retryAfterSeconds, rates)))
 }
 
 const faultReader = objectOf(faultShape)
