@@ -12,6 +12,7 @@ import { type Access, type Arriving, type Asking, type Caller, unidentified } fr
 import { checkInstants, readBody } from './body.js'
 import { corsHeaders, preflightHeaders, refuseCrossSite, refuseForeignRead } from './cross-site.js'
 import { fault, type Part, PathRefusal, Refusal } from './fault.js'
+import { finish } from './finish.js'
 import { createCallLimits } from './limit.js'
 import { wanted } from './negotiate.js'
 import { openapiRoute } from './openapi.js'
@@ -225,14 +226,4 @@ function notAllowed(allow: string): Response {
   const response = problemResponse(new Refusal('method_not_allowed', `this path accepts ${allow}`))
   response.headers.set('allow', allow)
   return response
-}
-
-function finish(response: Response, request: Request, settings: ManagementSettings): Response {
-  const headers = new Headers(response.headers)
-  headers.set('cache-control', 'no-store')
-  headers.set('x-content-type-options', 'nosniff')
-  headers.set('referrer-policy', 'no-referrer')
-  for (const [name, value] of Object.entries(corsHeaders(request, settings))) headers.append(name, value)
-  if (!headers.has('access-control-allow-origin')) headers.set('cross-origin-resource-policy', 'same-origin')
-  return new Response(response.body, { status: response.status, headers })
 }

@@ -1,8 +1,8 @@
-import type { HeaderSource } from '../http/request.js'
 import { secretsIn } from '../http/secrets-in.js'
 import { internalsOf, type Latchkey } from '../instance.js'
 import { type Arriving, createAccess, unidentified } from './access.js'
 import type { createApp } from './app.js'
+import { finish } from './finish.js'
 import type { OpenApiDocument } from './openapi.js'
 import { type ManagementOptions, readManagementOptions } from './options.js'
 import { problemResponse } from './problem-response.js'
@@ -21,7 +21,7 @@ export type Management = {
   /** Returns the OpenAPI 3.1 document of `GET /openapi.json`. */
   openapi(mountPath: string): Promise<OpenApiDocument>
   /** Returns the response for a request whose sender could not be identified. */
-  unidentified(error: unknown, headers: HeaderSource): Response
+  unidentified(error: unknown, request: Request): Response
 }
 
 /**
@@ -55,12 +55,14 @@ export function createManagement<S extends string>(tokens: Latchkey<S>, options:
         app ??= (await import('./app.js')).createApp(plain, settings, access)
       } catch (error) {
         report('management', error)
-        return problemResponse(error)
+        return finish(problemResponse(error), request, settings)
       }
       return app(request, caller, mountPath)
     },
-    unidentified: (error: unknown, headers: HeaderSource) =>
-      problemResponse(unidentified({ report }, error, secretsIn(headers, settings.credentialFields))),
+    unidentified: (error: unknown, request: Request) => {
+      const refusal = unidentified({ report }, error, secretsIn(request.headers, settings.credentialFields))
+      return finish(problemResponse(refusal), request, settings)
+    },
     openapi: async (mountPath: string) => (await import('./openapi.js')).describeApi(plain, mountPath, settings.credential),
   })
 }

@@ -33,6 +33,17 @@ async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as { port: number }).port}`
 }
 
+/** The fields of every response of the management API to a page of this origin. */
+const ORIGIN = 'https://admin.example'
+const FINISHED = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  vary: 'Origin',
+  'access-control-allow-origin': ORIGIN,
+  'access-control-allow-credentials': 'true',
+}
+
 const lost = (): never => {
   throw new TypeError('not an address')
 }
@@ -46,9 +57,10 @@ describe.each([
     const { tokens, faults } = instance()
     const app: Express = make()
     app.set('trust proxy', lost)
-    app.use('/admin', management(tokens, { actor: () => ADMIN }))
-    const answer = await fetch(`${await serve(app)}/admin`)
+    app.use('/admin', management(tokens, { actor: () => ADMIN, allowedOrigins: [ORIGIN] }))
+    const answer = await fetch(`${await serve(app)}/admin`, { headers: { origin: ORIGIN } })
     expect([answer.status, answer.headers.has('retry-after')]).toEqual([503, true])
+    expect(Object.fromEntries(answer.headers)).toMatchObject(FINISHED)
     expect(faults).toContain('ip')
   })
 
@@ -97,9 +109,10 @@ it('Fastify answers 503 when the trust proxy function throws, and reports the er
   const { tokens, faults } = instance()
   const app = Fastify({ trustProxy: lost })
   running.push(() => app.close())
-  await app.register(onFastify.management, { prefix: '/admin', tokens, actor: () => ADMIN })
-  const answer = await app.inject({ url: '/admin', headers: { 'x-forwarded-for': '203.0.113.1' } })
+  await app.register(onFastify.management, { prefix: '/admin', tokens, actor: () => ADMIN, allowedOrigins: [ORIGIN] })
+  const answer = await app.inject({ url: '/admin', headers: { 'x-forwarded-for': '203.0.113.1', origin: ORIGIN } })
   expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, '1'])
+  expect(answer.headers).toMatchObject(FINISHED)
   expect(faults).toContain('ip')
 })
 

@@ -47,7 +47,7 @@ export function manage<R extends object>(
   try {
     arrival = arrive()
   } catch (error) {
-    return answerByFetch(incoming, new URL('http://localhost'), async () => api.unidentified(error, incoming.rawHeaders))
+    return answerByFetch(incoming, new URL('http://localhost'), async (standard) => api.unidentified(error, standard))
   }
   const { url, mountPath, mountName, target, ip, parsedBody } = arrival
   // A parser that did not read the body, such as one for forms, still leaves an empty object, which does not match the body that was sent.
