@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { canonicalJson } from '../audit/canonical.js'
 import { ConflictError, StoreUnavailableError } from '../errors.js'
 import { ownFields } from '../model/own-fields.js'
 import type { Minted, Replayed, StoredToken } from '../model/record.js'
@@ -94,10 +95,12 @@ function idFor({ settings }: Context, { tenantId }: Draft, actor: ReadActor, key
   return deriveId(['create', settings.prefix, actor.id, scope, key])
 }
 
-// The request without the values that depend on when it arrived.
+// The request without the values that depend on when it arrived. The members of JSON objects have no order (RFC 8259 §1), so a retry may send them in any.
 function asked(draft: Draft, given: Given): unknown {
   const { createdAt, updatedAt, rotationDueAt, expiresAt, ...rest } = draft
-  return { ...rest, expiresIn: given.expiresIn, expiresAt: given.expiresAt == null ? undefined : expiresAt }
+  const { metadata, resources } = rest
+  const objects: object = JSON.parse(canonicalJson({ metadata, resources }))
+  return { ...rest, ...objects, expiresIn: given.expiresIn, expiresAt: given.expiresAt == null ? undefined : expiresAt }
 }
 
 /**

@@ -74,6 +74,38 @@ describe('create with an idempotency key', () => {
     expect((await tokens.system.list()).items).toHaveLength(2)
   })
 
+  it('replays a creation whose objects have their members in another order, but not a creation with other values', async () => {
+    const tokens = instance()
+    const input = {
+      ...INPUT,
+      metadata: { a: 1, b: { c: [1, { d: 2, e: 3 }], f: null } },
+      resources: { warehouse: ['w1', 'w2'], line: ['l1'] },
+    }
+    const { record } = await tokens.system.create(input)
+    const reordered = {
+      resources: { line: ['l1'], warehouse: ['w1', 'w2'] },
+      metadata: { b: { f: null, c: [1, { e: 3, d: 2 }] }, a: 1 },
+      ...{ idempotencyKey: INPUT.idempotencyKey, scopes: INPUT.scopes, name: INPUT.name },
+    }
+    expect(await tokens.system.create(reordered)).toMatchObject({ replayed: true, record: { id: record.id } })
+    for (const change of [{ metadata: { ...input.metadata, a: 2 } }, { resources: { warehouse: ['w1'], line: ['l1', 'w2'] } }]) {
+      expect(await refusal(tokens.system.create({ ...reordered, ...change }))).toBe('idempotency_key_reused idempotencyKey')
+    }
+  })
+
+  it('keeps the idempotency keys of creations, and of rotations of each token, separate', async () => {
+    const tokens = instance()
+    const idempotencyKey = INPUT.idempotencyKey
+    const [first, second] = [await tokens.system.create(INPUT), await mint(tokens)]
+    const rotated = [
+      await tokens.system.rotate(first.record.id, { idempotencyKey }),
+      await tokens.system.rotate(second.record.id, { idempotencyKey }),
+    ]
+    expect(rotated.map(({ replayed }) => replayed)).toEqual([undefined, undefined])
+    expect(await tokens.system.rotate(second.record.id, { idempotencyKey })).toMatchObject({ replayed: true })
+    expect(new Set([first, ...rotated].map(({ record }) => record.id)).size).toBe(3)
+  })
+
   it('replays a creation after some time, even if its expiry is written in a different form', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now, expiry: { default: 1000 } })
