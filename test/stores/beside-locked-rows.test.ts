@@ -76,12 +76,25 @@ const watched = <T>(promise: T | Promise<T>) => {
 
 for (const server of servers) {
   describe.skipIf(server.skip)(`changes beside locked rows on ${server.name} ${server.skip ?? ''}`, () => {
-    const { store, host, place, add, rename, revoke, untilWaiting, rows } = stage(server)
+    const { store, host, place, add, addAll, rename, revoke, untilWaiting, rows } = stage(server)
 
     it('a bulk revocation that matches no token does not lock the feed', async () => {
       await add({ tenantId: 'a', revokedAt: 1, revokedBy: 'ann', revokedCode: 'manual' })
       await host().query('select * from latchkey_feed where id = 1 for update')
       expect(await revoke('a')).toEqual({ count: 0, events: [] })
+    })
+
+    it('a large bulk revocation that waits for a locked token does not hold up a large revocation of another tenant', async () => {
+      const many = (tenantId: string) => Array.from({ length: 220 }, () => token({ tenantId }))
+      const [stuck, free] = [many('stuck'), many('free')]
+      await addAll([...stuck, ...free])
+      await host().query(`select id from latchkey_tokens where id = '${stuck[100]?.id}' for update`)
+      const first = watched(revoke('stuck'))
+      await untilWaiting()
+      expect(await revoke('free')).toMatchObject({ count: 220 })
+      expect(first.state.ended).toBe(false)
+      await host().query('rollback')
+      expect(await first.done).toMatchObject({ count: 220 })
     })
 
     it('usage that is committed after its token was removed does not stay', async () => {

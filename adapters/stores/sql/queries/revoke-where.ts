@@ -5,7 +5,7 @@ import { bulkEvents } from '../../../../src/store/bulk-events.js'
 import { refuseWhileMoving } from '../../../../src/store/moving.js'
 import type { BulkResult, RevocationStamp, TokenFilter } from '../../../../src/store/port.js'
 import { chunks, type Sql } from '../context.js'
-import { ask, type Steps } from '../engine.js'
+import { ask, HeldSignal, type Steps } from '../engine.js'
 import { oneAtATime } from '../one-at-a-time.js'
 import { BULK_ROW } from '../schema/lock-rows.js'
 import type { Tables } from '../schema/schema.js'
@@ -16,6 +16,7 @@ import { filterConditions } from './filter.js'
 import { bulkLine } from './lines.js'
 import { readMove, refuseFenced } from './moves.js'
 import { hasUnplaced, isUnplaced, placeAll } from './place-events.js'
+import { waitFor } from './short-wait.js'
 import { awaiting, awaitTokens, type LockedToken, locked, lockRow, lockTokens, untilFree } from './token-locks.js'
 import { writeFeed } from './write-feed.js'
 
@@ -193,7 +194,10 @@ function* steps(sql: Sql, work: Work, event: StoredEvent, inSteps?: () => void, 
     yield* refuseFenced(sql, filter.prefix)
     yield* lockRow(sql, BULK_ROW)
     inSteps()
-    since = yield* revokeRecent(sql, work, yield* revokeWaiting(sql, work))
+    // Not for long, because other large revocations wait in line. If a host transaction keeps a token locked, this one starts over at the end of the line.
+    yield* waitFor(sql, quirks.longerWait, function* () {
+      since = yield* revokeRecent(sql, work, yield* revokeWaiting(sql, work))
+    })
   }
   if (awaits) {
     const { rows } = yield* ask(fewIds(sql, filter))
@@ -224,18 +228,31 @@ const exists = (event: StoredEvent): ConflictError =>
 /** How many times the two steps are tried. Under serializable isolation, any concurrent change would make the two steps fail. */
 const ATTEMPTS_IN_STEPS = 3
 
+/** The longest rest after an attempt that met a locked token. Otherwise, a revocation rests as long as its attempt took. */
+const LONGEST_REST_MS = 5_000
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
 /** Runs the large revocations of each store one after another. They would wait for one another anyway, each holding a connection. */
 const inLine = oneAtATime<Sql>()
 
 const revokeMany = async (sql: Sql, begin: (inSteps?: () => void) => Steps<BulkResult>): Promise<BulkResult> => {
   const { engine } = sql
   let attempts = 0
+  let begun = performance.now()
   const inSteps = (): void => {
     attempts += 1
   }
-  return await inLine(sql, () =>
-    (engine.longTransaction ?? engine.transaction)(() => begin(attempts < ATTEMPTS_IN_STEPS ? inSteps : undefined)),
-  )
+  try {
+    return await inLine(sql, () => {
+      begun = performance.now()
+      return (engine.longTransaction ?? engine.transaction)(() => begin(attempts < ATTEMPTS_IN_STEPS ? inSteps : undefined))
+    })
+  } catch (error) {
+    // All of it was rolled back. A token that stays locked must not keep the server busy with attempts.
+    if (error instanceof HeldSignal) await sleep(Math.min(performance.now() - begun, LONGEST_REST_MS))
+    throw error
+  }
 }
 
 /** Estimates how many tokens match, before any lock is taken: none, a few, or more than are revoked in one step. */
