@@ -15,7 +15,7 @@ const app = express()
 app.post('/ticket', authenticate(tokens), async (req, res) => {
   res.set('cache-control', 'no-store').json(await createTicket(tokens, req.principal))
 })
-// Returns errors of createTicket(), such as rate_limited, in the same form as every other refusal.
+// Returns errors from createTicket(), such as rate_limited, in the same form as every other refusal.
 const answerErrors: ErrorRequestHandler = (error, _req, res, next) => {
   if (!isLatchkeyError(error) || res.headersSent) return next(error)
   const { status, code, message: detail, retryAfterSeconds } = error
