@@ -178,7 +178,7 @@ export interface Latchkey<S extends string = string> extends Authenticator<S> {
 
 /** Decides whether to accept credentials, for the adapters. */
 export type Decider = {
-  /** The scopes that exist, where they are known. */
+  /** The scopes that exist, if they are known. */
   readonly catalogue?: { readonly [scope: string]: string } | undefined
   /** How to treat a route that does not name the data a token is limited to. @default 'implicit' */
   readonly resources?: ResourceMode | undefined
@@ -244,7 +244,7 @@ export type Internals = Decider & {
   createTicket(principal: unknown): Promise<Ticket>
   /** Records a refused request, coalesced. Callers do not wait for it. */
   noteAttempt(attempted: Attempted): void
-  /** Reads the primary for the record of this token, or for one that is `mine` if several have its secret. Wrong secrets are charged to `from`. */
+  /** Reads the record of this token from the primary. If several have its secret, one that is `mine` comes first. Wrong secrets are charged to `from`. */
   identify(token: string, allowance?: Allowance, from?: Presenter, mine?: IsMine): Promise<TokenRecord | undefined>
   /** Like `introspect` of the instance. A token that is not `mine` is inactive. */
   introspect(token: string, allowance: Allowance, from: Presenter, mine?: IsMine): Promise<Introspection>

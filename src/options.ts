@@ -87,7 +87,7 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   /** Rate limits for tokens, owners and tenants, counted by limiters of rate-limiter-flexible. */
   readonly rateLimit?: RateLimitOptions
   /**
-   * The reaction to a rotated token that is presented after it stopped being valid. Its holder has a successor, so someone else may have the old token. A
+   * The reaction to a rotated token that is presented after it has stopped being valid. Its holder has a successor, so someone else may have the old token. A
    * `token.reused` event is recorded in any case. `revoke_lineage` also revokes every token in the lineage, including the one in use.
    *
    * @default only the event

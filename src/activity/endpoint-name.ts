@@ -15,7 +15,7 @@ let count = 0
 /**
  * Returns the name of a route in usage: its method and pattern, `GET /api/stock`.
  *
- * Names are cached because the same routes are requested again and again, and comparing identical strings is fast.
+ * Names are cached because the same routes are requested repeatedly, and comparing identical strings is fast.
  */
 export function endpointName(method: string, path: string, mount: string = ''): string {
   const known = named.get(path)

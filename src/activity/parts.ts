@@ -4,7 +4,7 @@ import type { GuardedStore } from '../store/guarded-store.js'
 
 /** How many times a store that responds may refuse the same part before the part is split. Any transient cause has passed by then. */
 const PATIENCE = 3
-/** The same if the connection breaks each time. The data is probably not the cause, but some of it may crash the server. */
+/** The same limit if the connection breaks each time. The data is probably not the cause, but some of it may crash the server. */
 const PATIENCE_WITH_CUTS = 10
 /** After this many individual refusals, the store is assumed to accept nothing at all. */
 const MOST_REFUSED = 3

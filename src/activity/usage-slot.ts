@@ -7,7 +7,7 @@ const HOUR_MS = 3_600_000
 const MAX_COUNTERS = 256
 const MAX_ADDRESSES = 64
 
-/** Stores differ in the text that they reject; one rejected text would block every batch after it. */
+/** Stores differ in which text they reject; one rejected text would block every batch after it. */
 const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/gu
 
 /**

@@ -46,8 +46,8 @@ export type Use = {
   done(endpoint: string): void
   /**
    * Provides the endpoint for a use that is counted before `done`, which happens at the next flush after this response has begun, or when the instance closes.
-   * Returns a function to call once the response was sent or abandoned. It stops watching the principal's token for this request, and counts the use unless a
-   * later check can still refuse it.
+   * Returns a function to call once the response has been sent or abandoned. It stops watching the principal's token for this request, and counts the use
+   * unless a later check can still refuse it.
    */
   follow(endpointOf: () => string, response?: NodeResponse, principal?: Principal): () => void
 }
@@ -204,7 +204,7 @@ class RequestUse implements Use, OpenUse {
   refused(code: Exclude<UseOutcome, 'allowed'>): void {
     const isLate = this.#counted && this.#outcome === 'allowed'
     this.#outcome = code
-    // The use was counted as allowed because its client had left so long ago. A refusal must leave a trace all the same.
+    // The use was counted as allowed because its client had left so long ago. A refusal must still leave a trace.
     if (isLate && code !== 'undecided') this.#count(this.#endpointNow(), true)
   }
 

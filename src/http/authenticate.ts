@@ -34,7 +34,7 @@ export type Authenticate<R> = ((request: R) => MaybePromise<GuardOutcome>) & { r
 /**
  * Creates the guard that every adapter calls: request → credential → decision → principal or refusal.
  *
- * Any failure on the way, including errors of the host and falsy rejections, results in a 503. An outage must neither look like a 401 nor let a
+ * Any failure on the way, including errors from the host and falsy rejections, results in a 503. An outage must neither look like a 401 nor let a
  * request through.
  *
  * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.

@@ -17,7 +17,7 @@ export function checkWaitUntil(given: unknown): void {
   }
 }
 
-/** When the work is passed on, and which secrets an error of the platform must not quote. */
+/** `before`: what to await before the work is passed on. `secrets`: returns the secrets that an error from the platform must not quote. */
 type Leaving = { readonly before?: () => Promise<unknown>; readonly secrets: () => readonly string[] }
 
 /**

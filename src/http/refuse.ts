@@ -32,7 +32,7 @@ export type RefusalOptions<R> = {
   readonly reader?: CredentialReader
   readonly errorBody?: ErrorBody<R> | undefined
   readonly resourceMetadata?: string | undefined
-  /** Receives errors of `errorBody`. */
+  /** Receives errors from `errorBody`. */
   readonly report?: Report | undefined
   /** The secrets that `errorBody` can see and that a report must not quote. */
   readonly secretsOf?: ((request: R) => readonly string[]) | undefined

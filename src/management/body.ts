@@ -7,7 +7,7 @@ import { checkParsed, parseStrictJson } from './json.js'
 const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|"utf-8")[ \t]*)?$/i
 
 /**
- * Refuses a body that is not declared as JSON, and a change that a form of another site could have sent. Without a body, a change still needs the JSON content
+ * Refuses a body that is not declared as JSON, and a change that a form on another site could have sent. Without a body, a change still needs the JSON content
  * type or an `X-Requested-With` header, which no form can set.
  *
  * @throws RequestFault `media_type_unsupported`

@@ -17,7 +17,7 @@ export type Health = {
   readonly feed: {
     /** Whether cached records can be used now; also true while nothing is cached yet. If false, every verification reads the store. */
     readonly ok: boolean
-    /** Time since the change feed was last read to its end. Absent until it was. */
+    /** Time since the change feed was last read to its end. Absent until then. */
     readonly lagSeconds?: number
     /** Whether wake-ups about changes on other nodes arrive. Without them, the feed is polled. Absent if the store has none, or this is not known yet. */
     readonly wakeUps?: 'ok' | 'lost'

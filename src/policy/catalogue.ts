@@ -25,16 +25,16 @@ export type Catalogue = {
   /** Returns a message that says why a token cannot have this grant; `undefined` if it can. */
   whyNotGrantable(grant: unknown): string | undefined
   /**
-   * Returns the first wanted grant that an actor with `actorGrants` may not give; `undefined` if it may give all of them.
+   * Returns the first wanted grant that an actor with `actorGrants` may not make; `undefined` if it may make all of them.
    *
    * A grant in `kept` is always allowed. Others must be within the actor's own grants, now and after any change to the catalogue and the groups:
-   * an actor with `inventory:read` cannot give `inventory:*`, even if it is the only such scope today, and giving a group requires
+   * an actor with `inventory:read` cannot grant `inventory:*`, even if it is the only such scope today, and granting a group requires
    * that group or `*`.
    */
   grantable(actorGrants: readonly string[], wanted: readonly string[], kept: readonly string[]): string | undefined
   /** Returns every possible grant: scopes, the wildcard of each first word, `*` where the options allow it, and groups. */
   grants(): readonly string[]
-  /** Like `grants`, limited to what an actor with `actorGrants` may give. */
+  /** Like `grants`, limited to what an actor with `actorGrants` may grant. */
   grantableOf(actorGrants: readonly string[]): readonly string[]
   /** Returns the grants in the list that include a scope; without a list, all possible grants that include it, the narrowest first. */
   givers(scope: string, grants?: readonly string[]): readonly string[]
@@ -75,7 +75,7 @@ export function compileCatalogue(options: CatalogueOptions): Catalogue {
     return set
   }
 
-  /** Returns a function that says whether an actor with these grants may give a grant. Reads the actor's grants only once. */
+  /** Returns a function that says whether an actor with these grants may make a given grant. Reads the actor's grants only once. */
   function giverOf(actorGrants: readonly string[]): (grant: string) => boolean {
     const held = resolve(actorGrants)
     // Plain names cover no wildcard and no group.

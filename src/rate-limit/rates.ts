@@ -10,7 +10,7 @@ import { takeByLimiter, takeByPeriod, takeByPoints } from './take.js'
 /** How long a caller should wait for a limit whose window never ends. */
 export const NEVER_SECONDS = 86_400
 
-/** Result of the limits for one use: their state after it and, if it is refused, the limit that refuses. */
+/** Result of the limits for one use: their state after it and, if it is refused, the limit that refused it. */
 export type Rated = { readonly states: readonly RateState[]; readonly refusedBy?: RateState }
 
 /** One use that was taken from a limit. */

@@ -142,6 +142,6 @@ function quietly(run: () => unknown): void {
   try {
     Promise.resolve(run()).catch(() => undefined)
   } catch {
-    // Errors of the listener have no effect.
+    // Errors from the listener have no effect.
   }
 }

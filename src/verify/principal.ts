@@ -18,8 +18,8 @@ type Asked = { readonly [dimension: string]: string | readonly string[] }
 type WhenOver<C> = (closing: C, end: () => void) => void
 
 /**
- * The state of a principal's request: whether the request is over, and the signal once it was read. Until then: the event that ends the request, and how to
- * listen for it.
+ * The state of a principal's request: whether the request is over, and the signal once it has been read. Until then: the event that ends the request, and how
+ * to listen for it.
  */
 type Life = {
   over: boolean

@@ -25,7 +25,7 @@ export function onClose(response: ClosingResponse, listener: Listener): void {
   if (socket === null && req?.socket !== undefined) queue(req.socket, response, listener)
 }
 
-/** Counts a use once its response was sent or abandoned, or soon after it has begun. */
+/** Counts a use once its response has been sent or abandoned, or soon after it has begun. */
 export function followUse(
   use: Use | undefined,
   response: ClosingResponse & { readonly headersSent: boolean },

@@ -14,7 +14,7 @@ export type Connection = {
   /** Returns the values under these keys, with `null` for each missing key, in one command. */
   getMany(keys: readonly string[]): Promise<unknown>
   setting(name: string): Promise<unknown>
-  /** Returns the client, connected once. */
+  /** Returns the client, which is connected only once. */
   client(): Promise<RedisClient>
   /** Closes a client that was opened here; the next call opens another. */
   close(): void

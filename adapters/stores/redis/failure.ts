@@ -27,7 +27,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
 const UNREACHED = 'no connection: check that the server is running and can be reached'
 
 /**
- * Maps any failure of a client or server to an error of this store.
+ * Maps any failure of a client or server to an error from this store.
  *
  * Clients attach the command with all its arguments to their errors, and some servers quote arguments. Only the first words of the message are therefore
  * passed on, never the error itself.

@@ -18,7 +18,7 @@ export interface Engine {
   longTransaction?<T>(steps: () => Steps<T>): MaybePromise<T>
   /** Like `run`, for the one query that must be fast: reading tokens by their IDs. */
   find?(query: CompiledQuery): MaybePromise<readonly unknown[]>
-  /** Like `run`, for reads of many rows. They must not keep changes from a connection. */
+  /** Like `run`, for reads of many rows. They must always leave a connection for changes. */
   read?<R>(query: CompiledQuery<R>): MaybePromise<QueryResult<R>>
   /** Like `run`, for the short statements that follow the feed. They must not pile up when a server hangs. */
   feed?<R>(query: CompiledQuery<R>): MaybePromise<QueryResult<R>>

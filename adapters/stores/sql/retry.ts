@@ -24,7 +24,7 @@ type FaultOf = (error: unknown) => Fault
 /** How work is retried. */
 type Manner = {
   readonly most: number
-  /** How long work is repeated after waiting in vain for a lock. */
+  /** How long work is repeated after it has waited for a lock without getting it. */
   readonly waitsMs: number
   rest(attempt: number): unknown
 }

@@ -1,4 +1,4 @@
-/** Reads by key and of the feed take milliseconds, so a read without a response for this long was sent over a dead connection. */
+/** Reads by key and reads of the feed take milliseconds, so a read without a response for this long was sent over a dead connection. */
 export const BRIEF_MS = 5_000
 /** If a transaction sends nothing for this long, its process has stopped or is cut off, and the server ends the transaction. */
 export const IDLE_MS = 5_000

@@ -81,7 +81,7 @@ export async function rotateSelf(
     if (!(await mayReplace())) return undefined
     lostId = record.id
   }
-  throw unusable('the successor keeps being reported as lost')
+  throw unusable('the successor is repeatedly reported as lost')
 }
 
 async function call(settings: Settings, token: string, method: string, path: string, key?: string, body?: object): Promise<Answer> {

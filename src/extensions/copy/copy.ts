@@ -169,7 +169,7 @@ class Run {
     }
   }
 
-  /** Lets the old instance accept changes again. If that fails, changes stay refused, and nothing is lost. */
+  /** Lets the old instance accept changes again. If that fails, changes are still refused, and nothing is lost. */
   async #liftFence(): Promise<void> {
     try {
       await this.#markers.withdraw(this.#forget)

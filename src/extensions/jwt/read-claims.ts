@@ -24,7 +24,7 @@ export function looksSigned(token: unknown): token is string {
   return typeof token === 'string' && token.length <= MAX_LENGTH && COMPACT.test(token)
 }
 
-/** Checks that the header names an accepted algorithm and type, and contains no refused member. */
+/** Checks that the header names an accepted algorithm and type, and contains no forbidden member. */
 export function isGoodHeader(token: string, algorithms: readonly string[], types: readonly string[]): boolean {
   try {
     const header: Record<string, unknown> = { ...decodeProtectedHeader(token) }

@@ -30,7 +30,7 @@ export function claimsOf(record: TokenRecord): Record<string, unknown> {
 }
 
 /**
- * Returns when a token ends, in whole seconds: at its expiry, with the format that it was imported in, or at the expiry of another record with the same
+ * Returns when a token ends, in whole seconds: at its expiry, when the format that it was imported in ends, or at the expiry of another record with the same
  * secret. `undefined`: never.
  */
 export function endsAtSeconds(record: TokenRecord, imports: Imports | undefined): number | undefined {

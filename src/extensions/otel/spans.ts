@@ -9,14 +9,14 @@ export function annotateSpans({ vitals }: Internals, owner: boolean): () => void
       const span = trace.getActiveSpan()
       if (span?.isRecording() === true) annotate(span, principal, owner)
     } catch {
-      // The span stays without these attributes.
+      // The span does not get these attributes.
     }
   }
   vitals.onRefused = (code) => {
     try {
       trace.getActiveSpan()?.setAttribute('latchkey.code', code)
     } catch {
-      // The span stays without these attributes.
+      // The span does not get these attributes.
     }
   }
   return () => {

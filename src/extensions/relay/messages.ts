@@ -1,6 +1,6 @@
 import type { FeedPage, NodeLease } from '../../store/port.js'
 
-/** Sent to all nodes: a node offers to read, is reading, or has stopped reading; or the feed has grown. The last kind is also sent to the reader alone. */
+/** Sent to all nodes: a node offers to read, is reading, or has stopped reading; or the feed has grown. The last may be sent only to the reader. */
 export type Signal = { readonly kind: 'offer' | 'beat' | 'gone' | 'wake' }
 
 /** Sent to the reader. */

@@ -65,7 +65,7 @@ const GROUPS: readonly StoreCases[] = [
 /**
  * Declares the tests that a store must pass to be a `TokenStore`.
  *
- * The runner is passed in, so the suite works with any runner. The suite takes some seconds, and longer with a store that syncs to disk.
+ * The runner is passed in, so the suite works with any runner. The suite takes a few seconds, and longer with a store that syncs to disk.
  *
  * @example
  * ```ts

@@ -208,7 +208,7 @@ export class ImportRun {
         this.#counts.imported += left.length
         return
       }
-      // A token that already exists, or existed: it was imported concurrently or has since been removed.
+      // One of the tokens exists or existed: it was imported concurrently, or was imported before and has since been removed.
       const before = left.length
       this.#someRemoved ||= left.some(({ event }) => event.id === result.conflict)
       left = await this.#withoutKnown(left)

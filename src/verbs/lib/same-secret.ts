@@ -8,7 +8,7 @@ import type { ReadActor } from './actor.js'
 type Limited = Pick<StoredToken, 'expiresAt'>
 
 /**
- * Returns this token with the expiry that its holder's credential has, which may end earlier than the token. For any other actor, returns the token unchanged.
+ * For the holder, returns this token with the expiry of the holder's credential, which may end before the token. For any other actor, returns it unchanged.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */

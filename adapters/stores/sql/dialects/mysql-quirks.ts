@@ -131,7 +131,7 @@ export const mysqlQuirks: Quirks = {
     release: CompiledQuery.raw("select release_lock(concat(left(database(), 20), '.', ?))", [`${tablePrefix}up`]),
   }),
   faultOf,
-  // In a small table, MySQL would otherwise read all rows, or all of another index, and meet the locks of unrelated rows.
+  // In a small table, MySQL would otherwise read all rows, or all of another index, and wait for the locks of unrelated rows.
   byKey: (query) => ({ ...query, sql: query.sql.replace(/^(update|select .+? from) (`\w+`)/, '$1 $2 force index (primary)') }),
   // MySQL waits for at least a second. MariaDB runs the comment, and then does not wait at all.
   shortWait: waitOf('1 /*M! - 1 */'),

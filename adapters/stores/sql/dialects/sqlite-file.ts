@@ -67,7 +67,7 @@ export const fileOf = async (engine: Engine): Promise<string | undefined> => {
  * The system keeps a deleted file alive for processes that have it open. They would continue to write to it and lose everything when they end, so a change is
  * acknowledged only after another check of the file.
  *
- * `given` is the path that the file was opened by, if known. It may be a link, and SQLite reports only the target that the link had when the file was opened.
+ * `given` is the path by which the file was opened, if known. It may be a link, and SQLite reports only the target that the link had when the file was opened.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */

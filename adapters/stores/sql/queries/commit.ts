@@ -29,7 +29,7 @@ function* enter(sql: Sql, change: Change): Steps<void> {
   )
 }
 
-/** Returns the only token of a change that revokes one. Transactions of the host may follow one another so closely that it is never free. */
+/** Returns the token, if a change only revokes one token. Host transactions may follow one another so closely that it is never free. */
 const revokedIn = ({ updates: [first, ...others] = [] }: Change): readonly string[] =>
   others.length === 0 && first?.record.revokedAt !== undefined ? [first.record.id] : []
 

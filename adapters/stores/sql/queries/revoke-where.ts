@@ -24,7 +24,7 @@ import { writeFeed } from './write-feed.js'
 const FEW = 200
 /** How many token IDs are read at a time if tokens are revoked by ID. Each read skips over the tokens that are already revoked. */
 const MOST_READ = 200_000
-/** How many times the tokens that changed in the meantime are revoked before the feed is locked. The tokens that change during the last time are left. */
+/** The maximum number of rounds, before the feed is locked, that revoke the tokens that changed in the meantime. Changes during the last round are left. */
 const MOST_ROUNDS = 5
 /** How long a revocation waits for tokens that another revocation has locked. */
 const PATIENCE_MS = 60_000
@@ -48,7 +48,7 @@ const liveAndMatching = (eb: ExpressionBuilder<Tables, 'tokens'>, filter: TokenF
 /** The matching tokens. */
 const found = ({ builder }: Sql, filter: TokenFilter) => builder.selectFrom('tokens').where(matchedBy(filter))
 
-/** The IDs of matching tokens, if there are few. If there are more, one more than few. */
+/** The IDs of the matching tokens, up to `FEW + 1`: with that many, there may be more. */
 const fewIds = (sql: Sql, filter: TokenFilter) =>
   found(sql, filter)
     .select('id')

@@ -4,8 +4,8 @@ import { HeldSignal, type Steps } from '../engine.js'
 import type { Wait } from '../quirks.js'
 
 /**
- * Runs statements that may wait for another transaction, such as one of the host. They wait only as long as given, because other callers need the connection.
- * The caller then starts over.
+ * Runs statements that may wait for another transaction, such as one of the host. They wait only as long as `wait` allows, because other callers need the
+ * connection. The caller then starts over.
  */
 export function* waitFor({ quirks }: Sql, wait: Wait | undefined, work: () => Steps<void>): Steps<void> {
   if (wait === undefined) return yield* work()

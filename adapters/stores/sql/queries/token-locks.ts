@@ -60,7 +60,7 @@ export const awaiting = async <T>(sql: Sql, attempt: number, work: (awaits: bool
   }
 }
 
-/** Locks tokens before the feed is locked, and waits for others who have locked them. The server serves those who wait before those who ask later. */
+/** Locks tokens before the feed is locked, and waits for other transactions that have locked them. The server serves waiting transactions before later ones. */
 export function* awaitTokens(sql: Sql, ids: readonly string[]): Steps<void> {
   if (ids.length === 0) return
   const tokens = sql.builder.selectFrom('tokens').select('id').where('id', 'in', ids).orderBy('id')

@@ -17,7 +17,7 @@ const removed = new WeakMap<Field, Removed>()
 const REST = /^[0-9A-Za-z]+/
 /** Characters that continue a secret that was removed completely. */
 const NEXT = /^[!#-+\--~]+$/
-/** The maximum time until its next character is typed. A character typed later is not part of the secret, but a pasted piece is recognized at any time. */
+/** The maximum time until the next character of a secret is typed. A later one is not part of the secret, but a pasted piece is recognized at any time. */
 const SOON_MS = 1000
 
 /** Removes secrets from text that was typed or pasted into a field, including in the field itself, and tells the user. */

@@ -25,7 +25,7 @@ export function keepFocus(place: Element): void {
     const { activeElement } = document
     if (last === null || (last.isConnected && !last.matches(':disabled')) || (activeElement !== document.body && activeElement !== last))
       return
-    // The browser takes the focus from a disabled element only some frames later.
+    // The browser takes the focus from a disabled element only a few frames later.
     last.blur()
     focusMain()
   }

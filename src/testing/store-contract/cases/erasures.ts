@@ -168,7 +168,7 @@ export const erasureCases: StoreCases = {
           const next: Move = { state, moveId: 'm1', runId: 'r1' }
           ensure(await store.saveMove(prefix, expected, next), 'saveMove() must write the move')
           expected = next
-          ensure(await isFenced(() => second.commit(mine)), `a move in the state ${state} must refuse an erasure with store_moving`)
+          ensure(await isFenced(() => second.commit(mine)), `a move in state ${state} must refuse an erasure with store_moving`)
         }
         ensureEqual((await eventsOf(stage))[0]?.actorId, 'bob', 'a refused erasure must not change the event')
         ensureEqual(await second.commit(theirs), { ok: true }, 'commit() must accept an erasure of another prefix')

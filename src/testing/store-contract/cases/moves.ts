@@ -44,13 +44,13 @@ export const moveCases: StoreCases = {
         for (const state of ['fenced', 'left', 'gone', 'arriving', 'ready'] as const) {
           ensure(await store.saveMove(prefix, expected, move(state)), 'saveMove() must write the move')
           expected = move(state)
-          ensure(await isFenced(() => stage.second.commit(change)), `a move in the state ${state} must refuse a commit with store_moving`)
+          ensure(await isFenced(() => stage.second.commit(change)), `a move in state ${state} must refuse a commit with store_moving`)
           const bulk = (): unknown => stage.second.revokeWhere({ prefix }, stamp, bulkEvent(prefix, stamp))
-          ensure(await isFenced(bulk), `a move in the state ${state} must refuse a bulk revocation with store_moving`)
+          ensure(await isFenced(bulk), `a move in state ${state} must refuse a bulk revocation with store_moving`)
           const nothing = (): unknown => stage.second.revokeWhere({ prefix, ownerId: 'nobody' }, stamp, bulkEvent(prefix, stamp))
-          ensure(await isFenced(nothing), `a move in the state ${state} must also refuse a bulk revocation that matches nothing`)
+          ensure(await isFenced(nothing), `a move in state ${state} must also refuse a bulk revocation that matches nothing`)
           const seal = (): unknown => stage.second.saveSeal({ prefix, number: 1, body: '{}' })
-          ensure(await isFenced(seal), `a move in the state ${state} must refuse a seal with store_moving`)
+          ensure(await isFenced(seal), `a move in state ${state} must refuse a seal with store_moving`)
         }
         ensureEqual(await findOne(stage.second, stored.id), stored, 'a refused bulk revocation must not change a token')
         ensureEqual(await findOne(stage.second, change.inserts[0]?.id ?? ''), undefined, 'a refused commit must write no token')
@@ -60,8 +60,8 @@ export const moveCases: StoreCases = {
         ensure(await stage.second.saveSeal({ prefix: theirs, number: 1, body: '{}' }), 'saveSeal() must accept a seal of another prefix')
         await insert(stage.second, [token(newPrefix())])
         ensure(await store.saveMove(prefix, expected, move('leaving')), 'saveMove() must set the move back to leaving')
-        ensureEqual(await stage.second.commit(change), { ok: true }, 'a move in the state leaving must not refuse a commit')
-        ensure(await stage.second.saveSeal({ prefix, number: 1, body: '{}' }), 'a move in the state leaving must not refuse a seal')
+        ensureEqual(await stage.second.commit(change), { ok: true }, 'a move in state "leaving" must not refuse a commit')
+        ensure(await stage.second.saveSeal({ prefix, number: 1, body: '{}' }), 'a move in state "leaving" must not refuse a seal')
       },
     ),
     movable('a change that races with the fence is either stored before it or refused', async (stage, store) => {
