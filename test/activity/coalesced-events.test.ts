@@ -37,7 +37,7 @@ function recorder() {
   return { written, note, flushAt }
 }
 
-it('an event about a quiet tenant is written within seconds even if another tenant used up the budget', async () => {
+it('an event about a quiet tenant is written within seconds even if another tenant has used up the budget', async () => {
   const { written, note, flushAt } = recorder()
   for (let at = 0; at < 500; at += 1) note('loud', at, '203.0.113.9')
   await flushAt(0)

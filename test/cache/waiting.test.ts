@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Latchkey } from '../../src/instance.js'
 import { instance, mint, type Scope, verdict } from '../latchkey/harness.js'
 
-/** More reads than run at the same time. */
+/** More reads than may run at the same time. */
 const READS = 80
 const AT_ONCE = 64
 const DEADLINE_MS = 1000

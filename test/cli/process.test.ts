@@ -226,7 +226,7 @@ describe('the configuration', () => {
     expect(stderr).toContain(told)
   })
 
-  it('a configuration in a parent folder opens the same SQLite file as from its own folder', async () => {
+  it('a command in a subfolder opens the same SQLite file as one in the folder of the configuration', async () => {
     const own = await openShell()
     try {
       own.write(

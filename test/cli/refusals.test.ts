@@ -148,7 +148,7 @@ describe('a token on the command line', () => {
     ['revoke-all --tenant TOKEN'],
     ['prune --before TOKEN'],
     ['verify-audit --head TOKEN'],
-  ])('the error of a command that contains a token does not repeat the token: %s', async (command) => {
+  ])('the error for a command line that contains a token does not repeat the token: %s', async (command) => {
     const { token } = await shell.tokens.system.create({ name: 'x', scopes: ['inventory:read'] })
     const { code, stdout, stderr } = await shell.run(...command.split(' ').map((word) => word.replace('TOKEN', token)))
     expect(code, stderr).not.toBe(0)

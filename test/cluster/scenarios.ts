@@ -177,7 +177,7 @@ export async function storeGone(cluster: Cluster, trials: number, mode: 'cut' | 
   }
 }
 
-/** A node freezes for some seconds while a token is revoked, and continues. */
+/** A node freezes for a few seconds while a token is revoked, and continues. */
 export async function frozen(cluster: Cluster, trials: number, forMs: number): Promise<Finding> {
   const { chief, others, maxStalenessMs } = cluster
   const node = others[0] ?? chief

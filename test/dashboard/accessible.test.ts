@@ -47,7 +47,7 @@ describe.skipIf(skip !== undefined)(`axe-core ${skip ?? ''}`, () => {
   // Every state with a screenshot is checked in one of the languages: in the light theme as it is, and in the dark theme in the narrowest
   // window. Nothing may overflow in these two windows or in the widest one.
   it.each(Object.keys(SCENES).map((name, at) => ({ name, look: LOOKS[at % LOOKS.length] })))(
-    'axe-core finds nothing in the state $name',
+    'axe-core finds no problem in the state $name',
     async ({ name, look }) => {
       const scene = SCENES[name]
       if (scene === undefined || look === undefined) throw new Error('no scene')

@@ -43,7 +43,7 @@ describe.skipIf(skip !== undefined)(`a token shown once ${skip ?? ''}`, () => {
     }))
 })
 
-/** Collects everything that a page leaves where someone could look later. */
+/** Collects everything that a page leaves behind where someone could find it later. */
 async function traces(page: Page): Promise<string> {
   const { entries } = await (await page.context().newCDPSession(page)).send('Page.getNavigationHistory')
   const state = await page.context().storageState({ indexedDB: true })

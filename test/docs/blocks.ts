@@ -65,7 +65,7 @@ export function readBy(text: string): ReadonlySet<string> {
   return found
 }
 
-/** The syntax errors of a JavaScript block. */
+/** The syntax errors in a JavaScript block. */
 export function syntaxErrorsOf(text: string): readonly string[] {
   const { diagnostics = [] } = ts.transpileModule(text, { reportDiagnostics: true, fileName: 'block.js' })
   return diagnostics.map(({ messageText }) => String(messageText))

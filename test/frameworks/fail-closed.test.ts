@@ -19,7 +19,7 @@ const ERRORS: readonly (readonly [string, unknown])[] = [
 const ANSWERS: readonly (readonly [string, (row: object) => unknown, 'token_invalid' | 'token_expired' | 'store_unavailable'])[] = [
   ['a row of another ID', (row) => [{ ...row, id: 'AAAAAAAAAAAAAAAA' }], 'store_unavailable'],
   ['no row', () => [], 'token_invalid'],
-  ['a row without digest', (row) => [{ ...row, digest: undefined }], 'store_unavailable'],
+  ['a row without a digest', (row) => [{ ...row, digest: undefined }], 'store_unavailable'],
   ['a row with another digest', (row) => [{ ...row, digest: '0'.repeat(64) }], 'token_invalid'],
   ['a row without scopes', (row) => [{ ...row, scopes: undefined }], 'store_unavailable'],
   ['a row whose scopes are text', (row) => [{ ...row, scopes: '*' }], 'store_unavailable'],

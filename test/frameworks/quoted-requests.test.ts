@@ -53,7 +53,7 @@ const CALLS: { readonly [where: string]: Call } = {
     ),
 }
 
-it.each(Object.keys(CALLS))('an error of %s that quotes the request is reported without its credentials', async (where) => {
+it.each(Object.keys(CALLS))('an error from %s that quotes the request is reported without its credentials', async (where) => {
   const faults: FaultReport[] = []
   const lines: string[] = []
   const tokens = instance({ onError: (fault) => faults.push(fault), logger: { error: (line) => lines.push(line) } })

@@ -84,7 +84,7 @@ describe('principal.signal', () => {
     await until(() => !principals.some(hasSignal))
   })
 
-  it.each([101, 200])('principal.signal outlives the response that opens a WebSocket on Hono, whose status may be %i', async (status) => {
+  it.each([101, 200])('on Hono, principal.signal outlives the %i response that opens a WebSocket', async (status) => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const principals: Principal[] = []

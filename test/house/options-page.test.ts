@@ -39,7 +39,7 @@ function optionsInTypes(): readonly Option[] {
   return found
 }
 
-it('the options page lists every option of latchkey() with its default and a sentence', () => {
+it('the options page lists every option of latchkey() with its default and a description', () => {
   const rows = [...readFileSync('docs/options.md', 'utf8').matchAll(/^\| `([\w.]+)` \| (.+) \| (.+) \|$/gm)]
   const page = new Map(rows.map(([, name = '', meaning = '', stated = '']) => [name, { meaning, stated }]))
   const options = optionsInTypes()

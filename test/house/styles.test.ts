@@ -8,14 +8,14 @@ const styles = (await readdir(folder, { recursive: true }))
   .map((path) => path.replaceAll('\\', '/'))
 
 describe('styles of the dashboard page', () => {
-  it('every style sheet of the dashboard has at most 300 lines', async () => {
+  it('every stylesheet of the dashboard has at most 300 lines', async () => {
     const long = await Promise.all(
       styles.map(async (path) => [path, (await readFile(`${folder}/${path}`, 'utf8')).split('\n').length] as const),
     )
     expect(long.filter(([, lines]) => lines > 300)).toEqual([])
   })
 
-  it('page.css imports every style sheet of the dashboard', async () => {
+  it('page.css imports every stylesheet of the dashboard', async () => {
     const list = await readFile(`${folder}/page.css`, 'utf8')
     expect([...list.matchAll(/@import "\.\/(.+)";/g)].map(([, path]) => path).sort()).toEqual(
       styles.filter((path) => path !== 'page.css').sort(),

@@ -180,7 +180,7 @@ function forgeries(token: string): { readonly [name: string]: string } {
   }
 }
 
-/** Tokens as user names and passwords of Basic. */
+/** Tokens as Basic user names and passwords. */
 function pairs(reader: string, writer: string): { readonly [name: string]: string } {
   return {
     'reader-as-user': btoa(`${reader}:`),

@@ -144,14 +144,14 @@ describe('a list of credentials', () => {
   it.each([
     ['a bearer token', ['Authorization', `Bearer ${token}`], { kind: 'token', token }],
     ['a token in a custom header', ['X-API-Key', token], { kind: 'token', token }],
-    ['a token as the user name of Basic', ['Authorization', basic(token, '')], { kind: 'token', token, resent: true }],
-    ['a token as the password of Basic', ['Authorization', basic('ada', token)], { kind: 'token', token, resent: true }],
+    ['a token as the Basic user name', ['Authorization', basic(token, '')], { kind: 'token', token, resent: true }],
+    ['a token as the Basic password', ['Authorization', basic('ada', token)], { kind: 'token', token, resent: true }],
     [
-      'a token as the user name of Basic with a fixed password',
+      'a token as the Basic user name with a fixed password',
       ['Authorization', basic(token, 'x-oauth-basic')],
       { kind: 'token', token, resent: true },
     ],
-    ['an ordinary password of Basic', ['Authorization', basic('ada', 'pw')], { kind: 'token', token: 'pw', resent: true }],
+    ['an ordinary Basic password', ['Authorization', basic('ada', 'pw')], { kind: 'token', token: 'pw', resent: true }],
     ['no credential', ['Accept', '*/*'], { kind: 'missing' }],
     ['another scheme', ['Authorization', 'Digest a="1"'], { kind: 'missing' }],
   ])('a list of credentials reads %s', (_, headers, credential) => {

@@ -55,7 +55,7 @@ describe('a use that ends without a decision', () => {
     }
   })
 
-  it('a call to whoami that fails to read the token is credited back to the limits and is not counted', async () => {
+  it('a call to whoami that fails to read the token is refunded and not counted', async () => {
     const { store, fail } = failing('list')
     const tokens = limited(1, store)
     const { token, record } = await tokens.system.create({ name: 'x', scopes: ['a'] })
@@ -68,7 +68,7 @@ describe('a use that ends without a decision', () => {
     expect([await ask(), await ask()]).toEqual([200, 429])
   })
 
-  it('a failed call to a route for token holders is credited back to the limits and is not counted', async () => {
+  it('a failed call to a route for token holders is refunded and not counted', async () => {
     const { store, fail } = failing('commit')
     const tokens = limited(1, store)
     const { token, record } = await tokens.system.create({ name: 'x', scopes: ['tokens:rotate-self'] })

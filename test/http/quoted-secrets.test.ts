@@ -52,7 +52,7 @@ class DownError extends StoreUnavailableError {
 }
 
 const DOWN: readonly (readonly [string, (request: Request) => unknown])[] = [
-  ['the error of an HTTP client as the cause', (request) => new StoreUnavailableError('sessions are down', ofClient(request))],
+  ['the error from an HTTP client as the cause', (request) => new StoreUnavailableError('sessions are down', ofClient(request))],
   ['an object as the cause', (request) => new StoreUnavailableError('sessions are down', Object.fromEntries(request.headers))],
   ['text as the cause', (request) => new StoreUnavailableError('sessions are down', request.headers.get('cookie'))],
   [
@@ -188,7 +188,7 @@ describe('the causes of an error that a callback throws', () => {
     expect(told()).not.toContain(SECRET)
   })
 
-  it('the errors of an AggregateError are reported and logged, without secrets', async () => {
+  it('the errors in an AggregateError are reported and logged, without secrets', async () => {
     const { faults, lines, told } = await tell(new AggregateError([new Error('host a is down'), new Error(`host b: ${SECRET}`)], ''))
     expect(faults).toMatchObject([{ error: { cause: { errors: [{ message: 'host a is down' }, { message: 'host b: …' }] } } }])
     expect(lines[0]).toContain('(AggregateError < Error: host a is down < Error: host b: …)')
@@ -246,7 +246,7 @@ it('an error thrown by the verify function of a format is reported without the s
   expect(shownOf(SECRET, told())).toBeLessThan(12)
 })
 
-describe('an error of the ip callback', () => {
+describe('an error from the ip callback', () => {
   const ip = ({ headers }: Request): never => {
     throw new StoreUnavailableError(`no address in ${JSON.stringify([...headers])}`, new Error(`nor in ${headers.get('cookie')}`))
   }

@@ -11,7 +11,7 @@ it.each([
   ['the secret after its key', ['authorization', `Bearer k_${ID}_${SECRET}`]],
   ['the secret after a bar', ['authorization', `Bearer 12|${SECRET}`]],
   ['one part of a signed token', ['authorization', `Bearer eyJhbGciOiJFUzI1NiJ9.${SECRET}.c2ln`]],
-  ['the password of Basic', ['authorization', `Basic ${btoa(`ada:k_${SECRET}`)}`]],
+  ['the Basic password', ['authorization', `Basic ${btoa(`ada:k_${SECRET}`)}`]],
   ['a signed cookie', ['cookie', `sid=s%3A${SECRET}.c2lnbmF0dXJl`]],
   ['a cookie in percent-encoded JSON', ['cookie', `s=${encodeURIComponent(json)}`]],
   ['a cookie in base64 JSON', ['cookie', `s=${btoa(json)}`]],

@@ -52,7 +52,7 @@ async function standing() {
 
 const CALLERS = ['an unknown address', 'one address', 'a client that introspects for its users', 'an actor that reports leaks'] as const
 
-it.each(CALLERS)('after guesses at one imported token, the first use of other tokens is accepted, all from %s', async (caller) => {
+it.each(CALLERS)('after guesses at one imported token from %s, the first uses of other tokens from there are accepted', async (caller) => {
   const { presented } = await standing()
   for (let at = 0; at < 30; at += 1) await presented[caller](`k-1-guess-${at}`)
   expect(await presented[caller]('k-1-secret')).toMatch(/^(503|store_unavailable)$/)

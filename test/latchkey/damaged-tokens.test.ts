@@ -154,7 +154,7 @@ describe.each(KINDS)('a damaged token on %s', (kind) => {
     expect(await tokens.system.prune({ before: new Date(Date.now() - 58_000) })).toEqual({ count: 2 })
   })
 
-  it('a damaged token that may belong to the owner is named in the error of erase, after everything else is erased', async ({ skip }) => {
+  it('a damaged token that may belong to the owner is named in the error, after erase() has erased everything else', async ({ skip }) => {
     const { store, damage } = await subjectOf(kind, skip)
     const tokens = instance({ store, cache: false })
     const [one, two, other] = [

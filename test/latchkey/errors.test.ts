@@ -30,7 +30,7 @@ describe('isLatchkeyError', () => {
     }
   })
 
-  it('isLatchkeyError() recognizes errors of a second copy of the package, unlike instanceof', async () => {
+  it('isLatchkeyError() recognizes errors from a second copy of the package, unlike instanceof', async () => {
     const other = await secondCopy()
     const error = new other.ConflictError('conflict', 'changed in the meantime', { version: 3 })
     expect(error).not.toBeInstanceOf(ConflictError)

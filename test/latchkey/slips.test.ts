@@ -27,7 +27,7 @@ describe('mistakes that TypeScript would catch are reported with the correct for
     ['a store function that was not called', call(latchkey, { ...options, store: memoryStore }), 'call it, as in memoryStore()'],
     ['the option store by another name', call(latchkey, { ...options, db: store }), 'did you mean "store"?'],
     ['the option pepper by another name', call(latchkey, { ...options, store, secret: 'x' }), 'did you mean "pepper"?'],
-    ['a part of an option by another name', call(latchkey, { ...options, store, cache: { ttl: 5 } }), 'did you mean "maxStaleness"?'],
+    ['a field of an option by another name', call(latchkey, { ...options, store, cache: { ttl: 5 } }), 'did you mean "maxStaleness"?'],
     ['a promise of the instance', call(authenticate, Promise.resolve(tokens)), 'not a promise: await it'],
     ['a function instead of the instance', call(authenticate, () => tokens), 'not a function: call it'],
     ['a handle instead of the instance', call(authenticate, tokens.system), 'pass the instance itself'],

@@ -176,7 +176,7 @@ describe('an unauthenticated caller', () => {
     ],
     // Another instance's error says nothing about who the caller is.
     [
-      'throws an error of this library',
+      'throws an error from this library',
       async () => latchkey({ prefix: 'x', store: memoryStore(), scopes: { a: 'A' } }).system.create({} as never),
     ],
   ]

@@ -89,7 +89,7 @@ export class History {
     for (const id of report.again) this.violations.push(`${node} accepted ${id} again after refusing it`)
   }
 
-  /** The longest time that a token was answered with 503 at this node, among outages that began in one of these times. */
+  /** The longest time that a token was answered with 503 at this node, among outages that began in one of these periods. */
   longestOutageMs(node: string, times: readonly Span[]): number {
     const begun = (this.outages.get(node) ?? []).filter(([from]) => times.some(([first, last]) => from >= first && from <= last))
     return Math.max(0, ...begun.map(([from, to]) => to - from))

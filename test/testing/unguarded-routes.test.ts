@@ -180,7 +180,7 @@ describe('on Fastify', () => {
   const { authenticate, management, protect, requireScopes } = onFastify
   const end = async (): Promise<string> => ''
 
-  it('unguardedRoutes() judges Fastify routes by the hooks of their context and their own', async () => {
+  it('unguardedRoutes() judges Fastify routes by their own hooks and those of their context', async () => {
     let made: FastifyInstance | undefined
     const routes = await unguardedRoutes(() => {
       const app = Fastify()

@@ -36,7 +36,7 @@ export const entries: ReadonlyMap<string, string> = new Map([
 /** The command line. It is not an entry, because nothing imports it. */
 export const PROGRAM: ReadonlyMap<string, string> = new Map([['cli', 'src/cli/main.ts']])
 
-/** Declarations that both kinds must share because users extend them. Only their declarations are built. */
+/** Declarations that the ESM and CommonJS builds must share because users extend them. Only their declarations are built. */
 export const DECLARED: ReadonlyMap<string, string> = new Map([['register', 'src/model/register.ts']])
 
 type Target = { readonly types: string; readonly default: string }

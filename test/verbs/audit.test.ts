@@ -186,7 +186,7 @@ describe('the audit log', () => {
 })
 
 describe('onEvent', () => {
-  it('passes every event to onEvent once the event is durable, and ignores errors of onEvent', async () => {
+  it('passes every event to onEvent once the event is durable, and ignores errors from onEvent', async () => {
     const store = memoryStore()
     const told: (readonly [AuditEvent, boolean])[] = []
     const tokens = instance({

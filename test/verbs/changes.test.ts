@@ -133,7 +133,7 @@ describe('revocation', () => {
     expect(await tokens.system.revokeAll({ all: true })).toEqual({ count: 0 })
   })
 
-  it('refuses a bulk revocation whose filter was lost', async () => {
+  it('refuses a bulk revocation whose filter is missing or malformed', async () => {
     const tokens = instance()
     const { token } = await mint(tokens)
     const vague: readonly (readonly [unknown, string])[] = [

@@ -158,7 +158,7 @@ describe('ownerGone', () => {
     expect((await tokens.as(OTHER).events()).items.every(({ tenantId }) => tenantId === 't2')).toBe(true)
   })
 
-  it('refuses ownerGone if a limit in its input was lost, and changes nothing', async () => {
+  it('refuses ownerGone if a field that limits it is undefined, misspelled or malformed, and changes nothing', async () => {
     const tokens = instance()
     const { token } = await mint(tokens, { ...BOB, tenantId: 't1' })
     const call = tokens.system.ownerGone as (input: unknown) => Promise<unknown>

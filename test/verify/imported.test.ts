@@ -240,7 +240,7 @@ describe('a secret imported in two formats', () => {
   }
 
   for (const [where, formats] of orders) {
-    it(`a revoked secret stays refused after a second format imports it (revoked format listed ${where})`, async () => {
+    it(`a revoked secret is still refused after a second format imports it (revoked format listed ${where})`, async () => {
       const tokens = accepting(formats)
       const { token, row } = oldToken(1)
       await tokens.system.import([row], { format: old, map })

@@ -43,5 +43,5 @@ const WHY_FLOOR =
   'The hand-written minimum creates no result object, does not bound its memory, and does not check how old its data is. With 1,000 tokens it is one hash and little else, so each of these is noticeable.'
 const WHY_TEXTBOOK =
   'Both compute one SHA-256, which latchkey cannot make faster. What remains depends on how much the machine takes for the objects that the textbook code creates.'
-const WHY_CHECKSUM = 'The hash that the checksum requires is most of the cost of the hand-written minimum.'
+const WHY_CHECKSUM = 'The hash that the checksum requires accounts for most of the cost of the hand-written minimum.'
 const WHY_USAGE = 'A verification without counting is one hash and little else, so even the few comparisons of a counter are noticeable.'

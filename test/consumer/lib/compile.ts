@@ -14,7 +14,7 @@ export const RESOLUTIONS = {
 export type Resolution = keyof typeof RESOLUTIONS
 
 /**
- * Returns the errors of a compilation. Other packages' declarations are checked too, but only errors in latchkey's declarations and in
+ * Returns the errors from a compilation. Other packages' declarations are checked too, but only errors in latchkey's declarations and in
  * users' code count.
  */
 export async function compile(

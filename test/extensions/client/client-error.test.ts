@@ -5,7 +5,7 @@ import { describe as textOf } from '../../../src/extensions/client/client-error.
 it.each([
   'duplicate key: Key (rotation)=(4kQ0tXb2LrVn8ZcD.e4cfe15a-805f-420c-91ed-7e5dc19b4ca8.3600) already exists',
   'failed: {"idempotency-key":"44D92AEE-1f6b-4c8e-9d52-0a1b2c3d4e5f"}',
-])('an error contains no key of a rotation: %s', (message) => {
+])('a client error never contains the key of a rotation: %s', (message) => {
   const error = new ClientError('storage_failed', message)
   expect(error.message).not.toMatch(/e4cfe15a|7e5dc19b4ca8|44D92AEE|2c3d4e5f/i)
   expect(error.message).toContain('…')
@@ -23,7 +23,7 @@ it.each([
   ['Base64 of JSON', Buffer.from(JSON.stringify({ data: { token: TOKEN } })).toString('base64')],
   ['Base64url', Buffer.from(TOKEN).toString('base64url')],
   ['hexadecimal digits', Buffer.from(TOKEN).toString('hex')],
-])('the error of a storage that quotes its input reveals no part of the token: %s', (_, quoted) => {
+])('an error from a storage that quotes its input reveals no part of the token: %s', (_, quoted) => {
   for (const thrown of [new Error(`422 invalid value "${quoted}"`), new Error('PUT failed', { cause: new Error(quoted) }), quoted]) {
     const said = textOf(thrown)
     for (let at = 0; at + 12 <= quoted.length; at += 1) expect(said).not.toContain(quoted.slice(at, at + 12))
@@ -35,15 +35,15 @@ it.each([
   'connect ECONNREFUSED 127.0.0.1:6379',
   "Cannot read properties of undefined (reading 'accessToken')",
   'duplicate key value violates unique constraint "credentials_pkey"',
-])('the error of a storage stays readable: %s', (message) => {
+])('an error from a storage stays readable: %s', (message) => {
   expect(textOf(new Error(message))).toBe(message)
 })
 
-it('an error of a storage reveals no part of the key of a rotation', () => {
+it('an error from a storage reveals no part of the key of a rotation', () => {
   const said = textOf(new Error('duplicate key (rotation)=(e4cfe15a-805f-420c-91ed-7e5dc19b4ca8.3600)'))
   expect(said).not.toMatch(/e4cfe15a|805f|420c|91ed|7e5dc19b4ca8/)
 })
 
-it('a long text of a storage is described without searching it again and again', () => {
+it('a long error message from a storage is described without being searched repeatedly', () => {
   expect(textOf(new Error('a'.repeat(200_000)))).toHaveLength(200_000)
 })

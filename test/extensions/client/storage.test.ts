@@ -374,7 +374,7 @@ it('a slow storage read does not restore a token that was replaced in the meanti
   expect((await call(client)).caller).not.toBe(idOf(first))
 })
 
-it('errors of the client, inspected clients and URLs contain no token or key', async () => {
+it('client errors, inspected clients and URLs contain no token or key', async () => {
   const warned: unknown[] = []
   vi.spyOn(console, 'warn').mockImplementation((...parts) => void warned.push(...parts))
   const token = await world.mint()

@@ -189,7 +189,7 @@ describe('during a copy', () => {
     expect((await late.health()).usage).toEqual({ pending: 1, dropped: 0 })
   })
 
-  it('during a move the management API refuses writes with 503, store_moving and Retry-After, but still reads', async () => {
+  it('during a move, the management API refuses writes with 503, store_moving and Retry-After, but still serves reads', async () => {
     const h = harness()
     const { id } = await h.create(superadmin, { name: 'x', scopes: ['inventory:read'] })
     await h.store.saveMove?.('acme_live', undefined, { state: 'fenced', moveId: 'm', runId: 'r' })

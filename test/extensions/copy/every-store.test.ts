@@ -17,7 +17,7 @@ async function sqlite() {
 
 describe.each(stores)('$kind', ({ kind, place, skip }) => {
   it.skipIf(skip).each(['to', 'from'] as const)(
-    'copy() moves all data %s another store and continues there',
+    'copy() moves all data %s another store, and the new store takes over',
     async (direction) => {
       const memory = memoryStore()
       const other = kind === 'sqlite' ? () => memory : await sqlite()

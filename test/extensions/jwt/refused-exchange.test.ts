@@ -109,7 +109,7 @@ describe('a refused exchange', () => {
     expect(statuses).toEqual([400, 400, 400, 429, 200, 200, 429])
   })
 
-  it('an exchange that fails because of the signing key is credited back to the limits and not counted as a use', async () => {
+  it('an exchange that fails because of the signing key is refunded and not counted as a use', async () => {
     const tokens = latchkey({
       prefix: 'acme_live',
       store: memoryStore(),

@@ -18,7 +18,7 @@ const stores: { readonly [kind: string]: (proxy: CuttingProxy) => TokenStore } =
   'postgres url': (proxy) => postgresStore({ url: proxy.url, schema: name, poolSize: 1 }),
   'postgres pool': (proxy) => {
     const pool = new Pool({ connectionString: proxy.url, max: 1 })
-    // The host handles errors of idle connections.
+    // The host handles errors from idle connections.
     pool.on('error', () => {})
     return postgresStore({ pool, schema: name })
   },
