@@ -3,7 +3,7 @@ import type { AuditProblem } from '../model/audit.js'
 const MOST = 1000
 
 /**
- * Collects the problems of an audit log and its missing sealed events. Retention may have removed some of these, which only a later seal shows. The number of
+ * Collects the problems in an audit log and its missing sealed events. Retention may have removed some of these, which only a later seal shows. The number of
  * problems is bounded.
  */
 export class Problems {

@@ -57,7 +57,7 @@ export type RecordCacheOptions = {
 }
 
 /**
- * Provides the records that verification decides by, from memory if the change feed was read recently enough, otherwise from the store.
+ * Provides the records on which verification bases its decisions, from memory if the change feed was read recently enough, otherwise from the store.
  *
  * It keeps records, never decisions or token text. IDs that do not exist are kept separately, so that junk cannot evict good entries.
  */

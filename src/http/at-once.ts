@@ -2,7 +2,7 @@ import { StoreUnavailableError } from '../errors.js'
 import { isThenable } from '../store/deadline.js'
 
 /**
- * Returns the result of a host callback that nothing waits for. A promise is a mistake by the host, and its rejection must not end the process.
+ * Returns the result of a host callback that must be synchronous. A promise is a mistake by the host, and its rejection must not end the process.
  *
  * @throws StoreUnavailableError `store_unavailable`, for a promise
  */

@@ -1,7 +1,7 @@
 /** The methods of every object, which a store or a host may call on a record. */
 const METHODS = ['constructor', 'hasOwnProperty', 'isPrototypeOf', 'propertyIsEnumerable', 'toLocaleString', 'toString', 'valueOf'] as const
 
-// An object of a class is faster to read than one without a prototype.
+// An instance of a class is faster to read than one without a prototype.
 class Fields {}
 Object.setPrototypeOf(Fields.prototype, null)
 for (const name of METHODS) {

@@ -51,12 +51,12 @@ const FIELDS: readonly string[] = ['ip', 'method', 'endpoint', 'scopes', 'scope'
 
 /** Returns what a caller of verify() says about the request. A field that other code has put on `Object.prototype` is left out. */
 export function readContext(given: VerifyContext | undefined): VerifyContext | undefined {
-  // Every verification passes here, so a copy is made only if the prototype has such a field.
+  // Every verification runs this, so a copy is made only if the prototype has such a field.
   if (given === undefined || !FIELDS.some((name) => name in Object.prototype)) return given
   return detached(given, FIELDS as readonly (keyof VerifyContext & string)[])
 }
 
-/** The fields that callers may expect verify() to check. They are read one by one, because every verification passes here. */
+/** The fields that callers may expect verify() to check. They are read one by one, because every verification runs this code. */
 type Demands = { readonly scopes?: unknown; readonly scope?: unknown; readonly require?: unknown; readonly resources?: unknown }
 
 /** Returns the error for a call that expects verify() to check scopes. Ignoring the scopes would accept a token that lacks them. */

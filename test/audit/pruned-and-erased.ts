@@ -6,7 +6,7 @@ import { retain } from '../../src/verbs/retain.js'
 import { HOUR, type Node, node } from '../verbs/notices-world.js'
 import { exported } from './log.js'
 
-/** A valid audit log, and checks of whether a change to it is detected. */
+/** A valid audit log, and checks that changes to it are detected. */
 export type Audited = {
   readonly tokens: Node
   readonly head: AuditHead

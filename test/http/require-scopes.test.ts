@@ -84,7 +84,7 @@ describe('an instance passed to requireScopes()', () => {
   })
 })
 
-describe('a group or wildcard as required scope', () => {
+describe('a group or wildcard as a required scope', () => {
   it.each(['@staff', 'a:*', '*'])('requireScopes() rejects %s and explains that groups and wildcards are for tokens', (scope) => {
     const told = 'must be the plain name of a scope, such as inventory:read: groups and wildcards are for tokens'
     expect(() => createScopeCheck<FakeRequest>([scope as 'a:b'])).toThrow(told)

@@ -55,7 +55,7 @@ function entriesOf(options: object): readonly (readonly [string, unknown])[] {
   }
 }
 
-/** Names an address or handle that is `undefined`, such as an environment variable that is not set, if no other source is set. */
+/** Refuses an address or handle that is `undefined`, such as an environment variable that is not set, if no other source is given. */
 function refuseLostSource(options: object, given: readonly string[]): void {
   const [lost] = given
   if (lost === undefined || given.some((name) => Reflect.get(options, name) !== undefined)) return

@@ -16,7 +16,7 @@ export type Fault =
   | 'referenced'
   /** A conflict with another transaction: the same work succeeds when it is retried. */
   | 'contention'
-  /** A lock was not free in time. If reported quickly, this is a conflict; otherwise, a transaction has stayed open. */
+  /** A lock could not be taken in time. If reported quickly, this is a conflict; otherwise, a transaction has stayed open. */
   | 'waited'
   /** The connection was lost or never made. */
   | 'connection'

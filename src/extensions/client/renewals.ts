@@ -104,7 +104,7 @@ export function createRenewals({ report, deadlineMs }: Settings, renew: Renew, i
     },
     async settled() {
       let last: Renewal | undefined
-      // A check of whether a rotation is due, or a rotation, may be followed by another rotation.
+      // After a check or a rotation, another rotation may follow.
       while (forced.size > 0 || (renewal !== undefined && renewal !== last)) {
         last = renewal
         await Promise.allSettled([...forced, renewal?.outcome])

@@ -71,7 +71,7 @@ describe('a refused exchange', () => {
     expect(await tokens.system.usage(record.id)).toMatchObject({ total: 0, refused: 0 })
   })
 
-  it('an exchange with a token that is no longer valid in the primary is not counted as an allowed use', async () => {
+  it('an exchange with a token that is no longer valid according to the primary is not counted as an allowed use', async () => {
     const store = memoryStore()
     const options = { prefix: 'acme_live', scopes: { a: 'b' }, cache: false, logger: false } as const
     const { system } = latchkey({ ...options, store })
