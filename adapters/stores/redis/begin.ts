@@ -3,7 +3,7 @@ import type { TransportWarning } from '../lib/transport.js'
 import type { Connection } from './connection.js'
 import { concernsOf, LAYOUT, readServer } from './server.js'
 
-/** A server setting that weakens a guarantee of latchkey, and that guarantee. */
+/** A server setting that weakens a guarantee of latchkey, and the guarantee that it weakens. */
 export type RedisWarning = {
   readonly code: `LATCHKEY_REDIS_${'NOT_PERSISTENT' | 'FSYNC' | 'EVICTION' | 'REPLICA' | 'UNCHECKED'}` | TransportWarning['code']
   readonly message: string
