@@ -151,7 +151,7 @@ describe('the order of the decision', () => {
 
   it.each([
     ['a symbol as its endpoint', { method: 'GET', endpoint: Symbol('x') }],
-    ['an object without prototype as its endpoint', { method: 'GET', endpoint: Object.create(null) }],
+    ['an object without a prototype as its endpoint', { method: 'GET', endpoint: Object.create(null) }],
     ['a symbol as its method', { method: Symbol('x'), endpoint: '/stock' }],
   ])('a request with %s is accepted, and its use is counted', async (_, request) => {
     const tokens = instance()
