@@ -106,7 +106,7 @@ export function createGuard<R extends object>(
   }
 
   const cameFrom = ({ method, headers, host }: RequestLike): ReturnType<typeof originOf> =>
-    originOf(platform.upgrades === true ? 'CONNECT' : method, headers, host?.(), onWarning)
+    platform.checksOrigin === true ? 'own' : originOf(platform.upgrades === true ? 'CONNECT' : method, headers, host?.(), onWarning)
 
   /** Admits a request that the host authenticated. No use is counted. */
   const welcome = (

@@ -20,6 +20,8 @@ export type Platform<R> = {
   readonly trustsProxy: (request: R) => boolean | undefined
   /** Whether the framework's requests open a WebSocket. Browsers send such requests with cookies from any page, and can add a ticket but no header. */
   readonly upgrades?: true
+  /** Set if the caller has already refused the changes of pages on other origins, by its own rule. */
+  readonly checksOrigin?: true
   /** Whether the framework trusts forwarding headers from any sender, so callers can choose their address. Absent if it has no such setting. */
   readonly believesCallers?: (request: R) => boolean
 }

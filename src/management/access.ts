@@ -80,7 +80,12 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
   const guard = createGuard<Seen>(
     tokens,
     { credential: settings.credential, realm: settings.realm },
-    { read: ({ request, ip }) => ({ method: request.method, headers: request.headers, ip }), trustsProxy: () => undefined },
+    {
+      read: ({ request, ip }) => ({ method: request.method, headers: request.headers, ip }),
+      trustsProxy: () => undefined,
+      // `refuseCrossSite` knows the origins that the host allows.
+      checksOrigin: true,
+    },
   )
   return {
     async actor(request, caller, allowance = newAllowance(inside, settings.deadlineMs)) {

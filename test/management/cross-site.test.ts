@@ -1,6 +1,6 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it } from 'vitest'
-import { admin, harness, ORIGIN, superadmin } from './support.js'
+import { admin, bearer, harness, ORIGIN, superadmin } from './support.js'
 
 const MUTATIONS = ['', '/rotate', '/revoke', '/activate', '/deactivate'] as const
 const FOREIGN: readonly { readonly [name: string]: string }[] = [
@@ -163,6 +163,25 @@ describe('an allowed origin', () => {
     }
     expect((await call('GET', `/${id}`, { actor: admin })).body.status).toBe('revoked')
     expect((await call('POST', `/${id}/revoke`, { actor: admin, headers: { ...headers, origin: 'https://evil.test' } })).status).toBe(403)
+  })
+
+  it.each<readonly [number, { readonly [name: string]: string }]>([
+    [201, headers],
+    [201, { 'sec-fetch-site': 'none' }],
+    [201, { origin: ORIGIN }],
+    [201, {}],
+    [403, { origin: 'https://evil.test', 'sec-fetch-site': 'cross-site' }],
+    [403, { origin: 'https://evil.test' }],
+    [403, { 'sec-fetch-site': 'cross-site' }],
+  ])('self-rotation with Basic answers as with Bearer: %i for the headers %j', async (status, sent) => {
+    const { call, create } = harness({}, { allowedOrigins: ['https://admin.example.com'], credential: ['bearer', 'basic'] })
+    const { token } = await create(admin, { scopes: ['tokens:rotate-self'] })
+    const { token: other } = await create(admin, { scopes: ['tokens:rotate-self'] })
+    const credentials = [bearer(token), { authorization: `Basic ${btoa(`${other}:`)}` }]
+    for (const credential of credentials) {
+      const answer = await call('POST', '/self/rotate', { headers: { ...sent, ...credential }, body: {} })
+      expect([answer.status, answer.body.code]).toEqual([status, status === 403 ? 'cross_site' : undefined])
+    }
   })
 
   it('preflight requests from an allowed origin permit the header that carries the token', async () => {
