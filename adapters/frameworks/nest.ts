@@ -89,7 +89,12 @@ export class LatchkeyGuard implements CanActivate {
     if (isFreed(this, context)) return true
     // If both the class and the method have this guard, it decides once.
     if (admissionOf(request)?.guard !== this.#decide.guard) {
-      refuse(admitAs(await this.#decide(request), this.#decide.guard, request, response), response)
+      const outcome = await this.#decide(request)
+      const { guard } = this.#decide
+      refuse(
+        guard.admitBy(request, () => admitAs(outcome, guard, request, response)),
+        response,
+      )
     }
     return true
   }

@@ -204,8 +204,8 @@ class RequestUse implements Use, OpenUse {
   refused(code: Exclude<UseOutcome, 'allowed'>): void {
     const isLate = this.#counted && this.#outcome === 'allowed'
     this.#outcome = code
-    // The use was counted as allowed because its client had left so long ago. A refusal must still leave a trace.
-    if (isLate && code !== 'undecided') this.#count(this.#endpointNow(), true)
+    // The use is already counted as allowed, for example because its client had left so long ago. A refusal still leaves a trace and gives the use back.
+    if (isLate) this.#count(this.#endpointNow(), true)
   }
 
   done(endpoint: string): void {

@@ -70,7 +70,9 @@ export function createGuard<R extends object>(
     // After an asynchronous decision, nothing handles an exception, which would end the process.
     admitBy(request, admit) {
       try {
-        return admit()
+        const refusal = admit()
+        if (refusal !== undefined) undoUse(admissionOf(request as R)?.use)
+        return refusal
       } catch (error) {
         report('verify', error, () => secretsOf(request as R))
         undoUse(admissionOf(request as R)?.use)
@@ -82,10 +84,8 @@ export function createGuard<R extends object>(
     secretsOf: secretsOf as Guard['secretsOf'],
   })
 
-  const fault = (request: R, error: unknown, before: Admission | undefined): GuardOutcome => {
+  const fault = (request: R, error: unknown): GuardOutcome => {
     report('verify', error, () => secretsOf(request))
-    // A guard that admitted the request before has counted a use, which ends here without a decision.
-    undoUse(before?.use)
     return { response: refuse('store_unavailable', request, { retryAfterSeconds: retryAfterOf(error) }) }
   }
 
@@ -99,7 +99,7 @@ export function createGuard<R extends object>(
       return admission
     }
     const refused = readRefusal(answer)
-    if (refused === undefined) return fault(request, new StoreUnavailableError('the decision has an unknown form'), before)
+    if (refused === undefined) return fault(request, new StoreUnavailableError('the decision has an unknown form'))
     if (refused.code === 'ip_denied') warnOfAddress(seen, platform.trustsProxy(request), onWarning)
     const { code, retryAfterSeconds, rates } = refused
     return { response: refuse(publicCode(code), request, { retryAfterSeconds, rates }) }
@@ -111,7 +111,6 @@ export function createGuard<R extends object>(
   /** Admits a request that the host authenticated. No use is counted. */
   const welcome = (
     request: R,
-    before: Admission | undefined,
     answer: MaybePromise<Principal | undefined>,
     settle: (principal: Principal | undefined) => PlainResponse | undefined,
   ): MaybePromise<GuardOutcome> => {
@@ -124,13 +123,13 @@ export function createGuard<R extends object>(
     }
     if (!(answer instanceof Promise)) return settled(answer, 0)
     const begunAt = monotonic()
-    return answer.then((principal) => settled(principal, monotonic() - begunAt)).catch((error: unknown) => fault(request, error, before))
+    return answer.then((principal) => settled(principal, monotonic() - begunAt)).catch((error: unknown) => fault(request, error))
   }
 
-  const bySession = (request: R, seen: RequestLike, before: Admission | undefined): MaybePromise<GuardOutcome> => {
+  const bySession = (request: R, seen: RequestLike): MaybePromise<GuardOutcome> => {
     // A request with any credential, valid or not, is judged by that credential and not by a session.
     const asked = host.session !== undefined && fieldValues(seen.headers, 'authorization').length === 0
-    return welcome(request, before, asked ? host.session(request) : undefined, (principal) => {
+    return welcome(request, asked ? host.session(request) : undefined, (principal) => {
       if (principal === undefined) return optional ? undefined : refuse('credential_missing', request)
       // Browsers send session cookies with every request, including requests started by other sites.
       return cameFrom(seen) === 'own' ? undefined : refuse('cross_site', request)
@@ -152,18 +151,15 @@ export function createGuard<R extends object>(
 
   const decide = (request: R, before: Admission | undefined): MaybePromise<GuardOutcome> => {
     const seen = readRequest(request)
-    if (seen === undefined) {
-      undoUse(before?.use)
-      return { response: refuse('store_unavailable', request) }
-    }
+    if (seen === undefined) return { response: refuse('store_unavailable', request) }
     checkTrust(request)
     const presented = reader.read(seen.headers)
     if (presented.kind === 'malformed') return { response: refuse('credential_malformed', request, { why: presented.reason }) }
-    if (presented.kind === 'missing') return bySession(request, seen, before)
+    if (presented.kind === 'missing') return bySession(request, seen)
     // Browsers resend Basic credentials on requests from any page. Other programs do not send an origin.
     if (presented.kind === 'token' && presented.resent && cameFrom(seen) === 'other') return { response: refuse('cross_site', request) }
     if (presented.kind === 'token' && host.foreign !== undefined && decider.isOwn?.(presented.token) === false) {
-      return welcome(request, before, host.foreign(presented.token, request), (principal) =>
+      return welcome(request, host.foreign(presented.token, request), (principal) =>
         principal === undefined ? refuse('token_invalid', request) : undefined,
       )
     }
@@ -176,7 +172,7 @@ export function createGuard<R extends object>(
     const begunAt = monotonic()
     return Promise.resolve(answer)
       .then((value: unknown) => settle(request, seen, before, value, monotonic() - begunAt))
-      .catch((error: unknown) => fault(request, error, before))
+      .catch((error: unknown) => fault(request, error))
   }
 
   const authenticate = (request: R): MaybePromise<GuardOutcome> => {
@@ -185,10 +181,10 @@ export function createGuard<R extends object>(
       before = admissionOf(request)
       admit(request, undefined)
       const outcome = decide(request, before)
-      // This decision may still refuse the use that an earlier guard admitted.
-      return before?.use !== undefined && outcome instanceof Promise ? before.use.during(outcome) : outcome
+      return before?.use === undefined ? outcome : settleEarlier(before.use, outcome)
     } catch (error) {
-      return fault(request, error, before)
+      undoUse(before?.use)
+      return fault(request, error)
     }
   }
   return Object.assign(authenticate, { guard })
@@ -201,6 +197,17 @@ function useOf(guard: Guard, before: Admission | undefined, principal: Principal
     if (before.use.tokenId === principal.tokenId) return before.use
   }
   return startUse(guard.decider, principal, ip)
+}
+
+/** Undoes the use that an earlier guard of the request admitted if this decision refuses the request. */
+function settleEarlier(use: Use, outcome: MaybePromise<GuardOutcome>): MaybePromise<GuardOutcome> {
+  if (!(outcome instanceof Promise)) return undoneIfRefused(use, outcome)
+  return use.during(outcome.then((settled) => undoneIfRefused(use, settled)))
+}
+
+function undoneIfRefused(use: Use, outcome: GuardOutcome): GuardOutcome {
+  if (outcome.response !== undefined) undoUse(use)
+  return outcome
 }
 
 function rootOf(decider: Decider): Decider {

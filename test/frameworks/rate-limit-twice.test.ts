@@ -19,6 +19,8 @@ import { expect, it, onTestFinished } from 'vitest'
 type Send = (headers: Record<string, string>) => Promise<{ readonly status: number }>
 
 const quiet = { onWarning: () => undefined }
+/** The second guard also reads a field that the first guard ignores, so a request can pass the first and be refused by the second. */
+const strict = { ...quiet, credential: ['bearer', { header: 'x-api-key' }] } as const
 
 const listen = async (listener: RequestListener): Promise<Send> => {
   const server = createServer(listener).listen(0, '127.0.0.1')
@@ -34,13 +36,13 @@ const servers: { readonly [framework: string]: (tokens: Latchkey) => Send | Prom
   Express: (tokens) => {
     const app = express()
     app.use(onExpress(tokens, { ...quiet, optional: true }))
-    app.use('/api', onExpress(tokens, quiet), (_req, res) => void res.json({}))
+    app.use('/api', onExpress(tokens, strict), (_req, res) => void res.json({}))
     return listen(app)
   },
   Koa: (tokens) => {
     const app = new Koa()
     app.use(onKoa(tokens, { ...quiet, optional: true }))
-    app.use(onKoa(tokens, quiet))
+    app.use(onKoa(tokens, strict))
     app.use((ctx) => {
       ctx.body = {}
     })
@@ -50,7 +52,7 @@ const servers: { readonly [framework: string]: (tokens: Latchkey) => Send | Prom
     const app = fastify()
     await app.register(onFastify, { tokens, ...quiet, optional: true })
     await app.register(async (inner) => {
-      await inner.register(onFastify, { tokens, ...quiet })
+      await inner.register(onFastify, { tokens, ...strict })
       inner.get('/api', async () => ({}))
     })
     onTestFinished(() => app.close())
@@ -59,13 +61,13 @@ const servers: { readonly [framework: string]: (tokens: Latchkey) => Send | Prom
   Hono: (tokens) => {
     const app = new Hono()
     app.use(onHono(tokens, { ...quiet, optional: true }))
-    app.get('/api', onHono(tokens, quiet), (c) => c.json({}))
+    app.get('/api', onHono(tokens, strict), (c) => c.json({}))
     return async (headers) => app.request('/api', { headers })
   },
   'web requests': (tokens) => async (headers) => {
     const request = new Request('http://127.0.0.1/api', { headers })
     const first = await onWeb(tokens, request, { ...quiet, optional: true })
-    const second = first.response === undefined ? await onWeb(tokens, request, quiet) : first
+    const second = first.response === undefined ? await onWeb(tokens, request, strict) : first
     return second.response ?? new Response()
   },
 }
@@ -91,6 +93,21 @@ it.each(Object.entries(servers))('%s: a request that passes two guards counts on
   const statuses: number[] = []
   for (let request = 0; request < 5; request += 1) statuses.push((await send({ authorization: `Bearer ${token}` })).status)
   expect(statuses).toEqual([200, 200, 200, 429, 429])
+})
+
+it.each(Object.entries(servers))('%s: a request that a second guard refuses uses up no limit', async (name, start) => {
+  const tokens = limited()
+  const { token, record } = await tokens.system.create({ name: 'made', scopes: ['a:read'] })
+  const send = await start(tokens)
+  const statuses: number[] = []
+  for (let request = 0; request < 4; request += 1) {
+    statuses.push((await send({ authorization: `Bearer ${token}`, 'x-api-key': token })).status)
+  }
+  for (let request = 0; request < 4; request += 1) statuses.push((await send({ authorization: `Bearer ${token}` })).status)
+  expect(statuses).toEqual([400, 400, 400, 400, 200, 200, 200, 429])
+  await tokens.flush()
+  // On web requests, a use is counted as soon as `authenticate` has admitted it.
+  expect(await tokens.system.usage(record.id)).toMatchObject({ total: name === 'web requests' ? 7 : 3, refused: 1 })
 })
 
 it.each([

@@ -36,12 +36,14 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
   ],
   'src/http/authenticate.ts': [
     { find: 'admit(request, undefined)\n', become: '' },
-    { find: 'undoUse(before?.use)\n    return', become: 'return' },
+    { find: 'undoUse(before?.use)\n      return', become: 'return' },
+    { find: 'if (outcome.response !== undefined) undoUse(use)', become: '' },
+    { find: 'if (refusal !== undefined) undoUse(admissionOf(request as R)?.use)', become: '' },
     {
       find: "if (presented.kind === 'malformed') return { response: refuse('credential_malformed', request, { why: presented.reason }) }",
       become: '',
     },
-    { find: "if (presented.kind === 'missing') return bySession(request, seen, before)", become: '' },
+    { find: "if (presented.kind === 'missing') return bySession(request, seen)", become: '' },
     { find: "return optional ? undefined : refuse('credential_missing', request)", become: 'return undefined' },
     { find: "=== 'own' ? undefined : refuse('cross_site', request)", become: "=== 'own' ? undefined : undefined" },
     {
@@ -54,16 +56,16 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'return isPrincipal(principal) ? principal : undefined', become: 'return principal as Principal' },
     { find: 'if (ok !== true) return undefined', become: 'if (!ok) return undefined' },
     {
-      find: "if (refused === undefined) return fault(request, new StoreUnavailableError('the decision has an unknown form'), before)",
+      find: "if (refused === undefined) return fault(request, new StoreUnavailableError('the decision has an unknown form'))",
       become: '',
     },
     {
-      find: '.catch((error: unknown) => fault(request, error, before))\n  }\n\n  const authenticate',
+      find: '.catch((error: unknown) => fault(request, error))\n  }\n\n  const authenticate',
       become: '.catch(() => ({ anonymous: true as const }))\n  }\n\n  const authenticate',
     },
     {
-      find: '    } catch (error) {\n      return fault(request, error, before)\n    }\n  }\n  return Object',
-      become: '    } catch {\n      return { anonymous: true }\n    }\n  }\n  return Object',
+      find: 'return fault(request, error)\n    }\n  }\n  return Object',
+      become: 'return { anonymous: true }\n    }\n  }\n  return Object',
     },
     { find: 'use, limitedIn: limitsOf(resources, principal)', become: 'use, limitedIn: []' },
     { find: 'use: undefined, limitedIn: limitsOf(resources, principal)', become: 'use: undefined, limitedIn: []' },
