@@ -168,9 +168,11 @@ export function management(tokens: Latchkey, given: ManagementOptions): Hono {
   const api = createManagement(tokens, options)
   const manageTokens: Handler = (c) => {
     const mountName = baseRoutePath(c).replace(/\/+$/, '')
+    const { principal, use } = admissionOf(c) ?? {}
     const caller = {
       actor: () => actor(c),
-      principal: admissionOf(c)?.principal,
+      principal,
+      use,
       ip: () => ip?.(c),
       mountName: () => mountName,
       ...arrivalOf(c.env),

@@ -154,7 +154,8 @@ export function management(tokens: Latchkey, given: ManagementOptions): (request
   const api = createManagement(tokens, options)
   return async function manageTokens(request) {
     checkRequest(request, 'pass the request that your server received')
-    const caller = { actor: () => actor(request), principal: admissionOf(request)?.principal, ip: () => ip?.(request) }
+    const { principal, use } = admissionOf(request) ?? {}
+    const caller = { actor: () => actor(request), principal, use, ip: () => ip?.(request) }
     return api.fetch(request, { ...caller, waitUntil: waitUntil && ((work) => waitUntil(work, request)) }, mountPath)
   }
 }

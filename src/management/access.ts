@@ -1,5 +1,6 @@
 import type { TokenHolder } from '../cache/standing.js'
 import { isInvalidInput } from '../errors.js'
+import { type Use, undoUse } from '../http/admission.js'
 import { createGuard, type GuardOutcome } from '../http/authenticate.js'
 import { decodeBase64Leniently, decodePercent } from '../http/base64.js'
 import { warn } from '../http/diagnostics.js'
@@ -22,6 +23,8 @@ export type Caller = {
   readonly actor: unknown
   /** Set if a guard of this library has already admitted the request by its token. */
   readonly principal?: Principal | undefined
+  /** The use that this guard has begun. It is counted when the response has ended. */
+  readonly use?: Use | undefined
   /** The client's address according to the framework's trust-proxy setting. */
   readonly ip?: string | undefined
   /** The body as parsed by the host's own body parser, if one has already run. */
@@ -100,6 +103,7 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
           allowance.leftMs,
         ))
       ) {
+        undoUse(caller.use)
         throw new Refusal('token_cannot_manage', 'a request with a token can manage only /self: sign in as a person')
       }
       return readAnswer(
@@ -113,8 +117,10 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
       // The holder of a signed or foreign token has not presented the API token that it names, so that holder may neither read nor rotate it. The same applies
       // to a token from another instance, because this store may contain a different token under the same ID.
       const token = inside.holderOf(caller.principal)
-      if (token !== undefined) return { token, done: () => undefined }
-      return readOutcome(inside, await guard({ request, ip: caller.ip }))
+      if (token !== undefined) return { token, done: (_endpoint, refused) => refused !== undefined && caller.use?.refused(refused) }
+      const outcome = await guard({ request, ip: caller.ip })
+      if (outcome.response !== undefined) undoUse(caller.use)
+      return readOutcome(inside, outcome)
     },
     refuseScope: (request, scope) => toResponse(guard.guard.refuse('scope_insufficient', { request, ip: undefined }, { scopes: [scope] })),
   }

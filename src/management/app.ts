@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono'
 import { endpointName } from '../activity/endpoint-name.js'
 import { isLatchkeyError } from '../errors.js'
+import { undoUse } from '../http/admission.js'
 import { atOnce } from '../http/at-once.js'
 import { warn } from '../http/diagnostics.js'
 import { handOver } from '../http/hand-over.js'
@@ -52,17 +53,27 @@ export function createApp(
     return response
   }
 
+  /** Refuses requests of other sites. The use that a guard has begun for such a request does not count. */
+  const refuseSite = (check: typeof refuseCrossSite, here: Here): void => {
+    try {
+      check(here.req.raw, settings)
+    } catch (error) {
+      undoUse(here.env.caller.use)
+      throw error
+    }
+  }
+
   const answer = async (route: Route, here: Here): Promise<Response> => {
     const request = here.req.raw
     const { caller } = here.env
     const allowance = newAllowance(inside, settings.deadlineMs)
     let asking: Promise<Asking> | undefined
     try {
-      if (route.method !== 'GET') refuseCrossSite(request, settings)
+      if (route.method !== 'GET') refuseSite(refuseCrossSite, here)
       if (route.access === 'holder') return await answerHolder(route, here, allowance)
       const choice = route.path === '/' && route.method === 'GET' ? choose(request, settings.dashboard !== undefined) : 'json'
       // Another site may show the page in a frame, if the host allows that.
-      if (route.method === 'GET' && choice === 'json') refuseForeignRead(request, settings)
+      if (route.method === 'GET' && choice === 'json') refuseSite(refuseForeignRead, here)
       asking = access.actor(request, caller, allowance)
       if (choice === 'html' && settings.dashboard !== undefined) return settings.dashboard.page(request, await statusOf(asking))
       const actor = await asking
@@ -142,8 +153,7 @@ export function createApp(
   const elsewhere = async (here: Here, answerer: () => Response): Promise<Response> => {
     const allowance = newAllowance(inside, settings.deadlineMs)
     try {
-      const refuseSite = here.req.method === 'GET' || here.req.method === 'HEAD' ? refuseForeignRead : refuseCrossSite
-      refuseSite(here.req.raw, settings)
+      refuseSite(here.req.method === 'GET' || here.req.method === 'HEAD' ? refuseForeignRead : refuseCrossSite, here)
       const { actor } = await access.actor(here.req.raw, here.env.caller, allowance)
       await limits.actor(actor, allowance.leftMs)
       return answerer()
@@ -191,6 +201,7 @@ export function createApp(
       const response = await app.fetch(request, { caller, mountPath: mount, mountName, path })
       return finish(response, request, settings)
     } catch (error) {
+      undoUse(arriving.use)
       return finish(refuse(error), request, settings)
     } finally {
       handOver(inside, arriving.waitUntil, { before: trace.settled, secrets })

@@ -1,3 +1,4 @@
+import { undoUse } from '../http/admission.js'
 import { secretsIn } from '../http/secrets-in.js'
 import { internalsOf, type Latchkey } from '../instance.js'
 import { type Arriving, createAccess, unidentified } from './access.js'
@@ -55,6 +56,7 @@ export function createManagement<S extends string>(tokens: Latchkey<S>, options:
         app ??= (await import('./app.js')).createApp(plain, settings, access)
       } catch (error) {
         report('management', error)
+        undoUse(caller.use)
         return finish(problemResponse(error), request, settings)
       }
       return app(request, caller, mountPath)

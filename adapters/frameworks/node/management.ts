@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
-import { admissionOf } from '../../../src/http/admission.js'
+import { admissionOf, undoUse } from '../../../src/http/admission.js'
 import type { Latchkey } from '../../../src/instance.js'
 import type { Arriving } from '../../../src/management/access.js'
 import { checkActor } from '../../../src/management/check-actor.js'
@@ -43,15 +43,17 @@ export function manage<R extends object>(
   incoming: IncomingMessage | Http2ServerRequest,
   arrive: () => Arrival,
 ): Promise<WholeResponse> {
+  const { principal, use } = admissionOf(request) ?? {}
   let arrival: Arrival
   try {
     arrival = arrive()
   } catch (error) {
+    undoUse(use)
     return answerByFetch(incoming, new URL('http://localhost'), async (standard) => api.unidentified(error, standard))
   }
   const { url, mountPath, mountName, target, ip, parsedBody } = arrival
   // A parser that did not read the body, such as one for forms, still leaves an empty object, which does not match the body that was sent.
   const parsed = incoming.readableDidRead && hasBody(incoming) ? parsedBody : undefined
-  const caller = { actor: () => api.actor(request), principal: admissionOf(request)?.principal, ip, mountName, target, parsedBody: parsed }
+  const caller = { actor: () => api.actor(request), principal, use, ip, mountName, target, parsedBody: parsed }
   return answerByFetch(incoming, url, (standard) => api.fetch(standard, caller, mountPath))
 }
