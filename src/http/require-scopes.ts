@@ -109,7 +109,8 @@ function check<R>(
   }
   if (requirement.resources.length === 0) return undefined
   // When the token has no refusals left, skip the host's lookups, whose result would be another 403.
-  if (admission.use?.refusalsSpent() !== undefined) return refusal('resource_denied', requirement, admission, request)
+  if (requirement.looksUp && admission.use?.refusalsSpent() !== undefined)
+    return refusal('resource_denied', requirement, admission, request)
   const found = requirement.resources.map(([dimension, source]) => [dimension, find(source, dimension, request, admission)] as const)
   const values = found.map(([, value]) => value)
   const finish = (settled: readonly unknown[]): PlainResponse | undefined => {

@@ -25,6 +25,8 @@ export type Requirement<R> = {
   /** The sorted scopes separated by spaces. Uses are counted under this name. */
   readonly name: string
   readonly resources: readonly (readonly [dimension: string, source: ResourceSource<R>])[]
+  /** Whether a function of the host determines any of these resources. */
+  readonly looksUp: boolean
 }
 
 /** `requireScopes`, or the decorator of Nest. */
@@ -54,7 +56,8 @@ export function readRequirement<R>(args: readonly unknown[], call: ScopeCall = '
   const scopes: readonly unknown[] = any ? readAny(first) : rest
   if (scopes.length === 0) throw new InvalidInputError('scopes', `${call} requires at least one scope, as in ${call}('inventory:read')`)
   const names = scopes.map(readScope)
-  return { scopes: names, any, name: [...new Set(names)].sort().join(' '), resources }
+  const looksUp = resources.some(([, source]) => typeof source === 'function')
+  return { scopes: names, any, name: [...new Set(names)].sort().join(' '), resources, looksUp }
 }
 
 /** If the host passed the function itself instead of its result, the framework calls it with a request, or with a class as a decorator. */

@@ -137,6 +137,15 @@ describe('a scope check', () => {
     expect(tokens.uses).toMatchObject([{ outcome: 'rate_limited' }, { outcome: 'rate_limited' }])
   })
 
+  it("a route with fixed resources still runs once a token's refusal budget is used up, unless a function determines another resource", async () => {
+    const tokens = fakeTokens(() => allowing(principal), { refusalsSpent: () => spent })
+    expect(await check(tokens, ['a:read', { warehouse: 'w1' }])).toBe('ran')
+    expect(await check(tokens, ['a:read', { warehouse: ['w1'], shop: 's1' }])).toBe('ran')
+    expect(await check(tokens, ['a:read', { warehouse: 'w2' }])).toEqual([429, 'rate_limited'])
+    expect(await check(tokens, ['a:read', { warehouse: 'w1', shop: () => 's1' }])).toEqual([429, 'rate_limited'])
+    expect(tokens.uses).toMatchObject(['allowed', 'allowed', 'rate_limited', 'rate_limited'].map((outcome) => ({ outcome })))
+  })
+
   it('a limited token passes a route that names no resource unless resources are explicit', async () => {
     const limited = { ...fakePrincipal(['a:read'], { warehouse: ['w1'] }), resources: { warehouse: ['w1'] } }
     const tokens = fakeTokens(() => allowing(limited))

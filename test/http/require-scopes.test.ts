@@ -22,16 +22,16 @@ async function check(args: Args, principal = fakePrincipal(['a:read'], { warehou
 
 describe('the arguments of requireScopes', () => {
   it('requireScopes() accepts a list of scopes, { any }, and resources', () => {
-    expect(readRequirement(['a:b', 'c:d'])).toEqual({ scopes: ['a:b', 'c:d'], any: false, name: 'a:b c:d', resources: [] })
-    expect(readRequirement([{ any: ['a:b', 'c:d'] }])).toEqual({ scopes: ['a:b', 'c:d'], any: true, name: 'a:b c:d', resources: [] })
-    expect(readRequirement(['a:b', { warehouse: 'w1' }])).toEqual({
+    expect(readRequirement(['a:b', 'c:d'])).toMatchObject({ scopes: ['a:b', 'c:d'], any: false, name: 'a:b c:d', resources: [] })
+    expect(readRequirement([{ any: ['a:b', 'c:d'] }])).toMatchObject({ scopes: ['a:b', 'c:d'], any: true, name: 'a:b c:d', resources: [] })
+    expect(readRequirement(['a:b', { warehouse: 'w1' }])).toMatchObject({
       scopes: ['a:b'],
       any: false,
       name: 'a:b',
       resources: [['warehouse', 'w1']],
     })
-    expect(readRequirement(['a:b', { any: 'w1' }])).toEqual({ scopes: ['a:b'], any: false, name: 'a:b', resources: [['any', 'w1']] })
-    expect(readRequirement([{ any: ['a:b'] }, { any: ['w1'] }])).toEqual({
+    expect(readRequirement(['a:b', { any: 'w1' }])).toMatchObject({ scopes: ['a:b'], any: false, name: 'a:b', resources: [['any', 'w1']] })
+    expect(readRequirement([{ any: ['a:b'] }, { any: ['w1'] }])).toMatchObject({
       scopes: ['a:b'],
       any: true,
       name: 'a:b',

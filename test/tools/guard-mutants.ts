@@ -13,10 +13,8 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
       find: 'if (limitedIn.length > 0 && !limitedIn.every((dimension) => requirement.resources.some(([named]) => named === dimension)))',
       become: 'if (false)',
     },
-    {
-      find: "if (admission.use?.refusalsSpent() !== undefined) return refusal('resource_denied', requirement, admission, request)",
-      become: '',
-    },
+    { find: 'if (requirement.looksUp && admission.use?.refusalsSpent() !== undefined)', become: 'if (false)' },
+    { find: 'requirement.looksUp && ', become: '' },
     { find: 'return allowed ? undefined : ', become: 'return allowed || asked.length > 0 ? undefined : ' },
     { find: 'list !== undefined && reaches(', become: 'list === undefined || reaches(' },
     { find: 'asked.every(([dimension, list])', become: 'asked.some(([dimension, list])' },
