@@ -16,7 +16,7 @@ const MAX_STRANGE_SLOTS = 10_000
 /** Half of what one tenant may hold: with that many tokens, uses are written immediately, so that a busy tenant reaches its limit only if the store fails. */
 const CROWDED = 10_000
 
-/** The fields of a token that its uses are counted by. */
+/** The fields of a token by which its uses are counted. */
 type Counted = Party & { readonly id: string }
 
 /** Counts uses in memory and writes them in batches, off the request's path. */
@@ -70,7 +70,7 @@ export class UsageRecorder {
     if (at !== undefined) this.#slot(entry)?.touch(at, ip)
   }
 
-  /** Records that a credential was accepted at `now` that also ends with this token, whose entry may have left the cache. */
+  /** Records that a credential was accepted at `now` and also ends with this token. The entry of the token may have left the cache. */
   touchOther(token: Counted, now: number): void {
     const at = this.#dates.of(now)
     if (at !== undefined) this.#slotById(token)?.touch(at, undefined)

@@ -95,7 +95,7 @@ async function findOwner(context: Context, { record, past }: Moment): Promise<{ 
   if (past) return { step: unknown('owner', 'not_recorded', facts), found: { unknown: true } }
   try {
     const found = await ownerOf(context, record, context.allowance?.leftMs)
-    // Lookups are throttled only after the owner was repeatedly found to be gone.
+    // Lookups are throttled only after the owner has repeatedly been found to be gone.
     const owned = found === 'throttled' ? null : found
     return { step: decided('owner', owned !== null, 'owner_denied', facts), found: { owned } }
   } catch (error) {

@@ -13,7 +13,7 @@ import { viewRecord } from './view-record.js'
 
 /**
  * Returns whether a token is currently valid, and for what. Decides like `verify`, but reads the primary and has no client address. Does not count a use, but
- * records the reuse of a rotated token. A token that is not `mine` is reported as inactive, whatever its owner.
+ * records the reuse of a rotated token. A token that is not `mine` is reported as inactive, whoever owns it.
  *
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide
  * @throws LatchkeyError `rate_limited`, when the token's owner is gone and was looked up too often

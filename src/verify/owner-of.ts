@@ -9,7 +9,7 @@ export const THROTTLED_SECONDS = 1
 
 /**
  * The current permissions of a token's owner: `undefined` if no owner limits the token, `null` if the owner is gone, `throttled` if the owner
- * of this token was found gone too often.
+ * of this token was found to be gone too often.
  */
 export type OwnerFound = Owned | null | undefined | 'throttled'
 

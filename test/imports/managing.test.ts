@@ -208,7 +208,7 @@ it.each(['first', 'last'])(
   },
 )
 
-it('a holder cannot rotate a token whose secret another record has ended since', async () => {
+it('a holder cannot rotate a token once another record of its secret has ended', async () => {
   const shape = { prefix: 'sk_', length: 35 }
   const [hashed, plain] = [sha256Tokens({ ...shape, name: 'hashed' }), plainTokens({ ...shape, name: 'plain' })]
   const tokens = accepting([hashed, plain])

@@ -144,7 +144,7 @@ describe("a host's pool", () => {
 
 describe('work that waited for a lock', () => {
   it.each([
-    ['is retried if the server refused soon', 5, 3],
+    ['is retried if the server refused it quickly', 5, 3],
     ['is not retried after a long wait, because other transactions of the process would wait behind it', 5_000, 1],
   ])('%s', async (_title, ms, times) => {
     for (const again of [(work: () => Promise<string>) => patiently((): Fault => 'waited', work), createQueue((): Fault => 'waited')]) {

@@ -32,7 +32,7 @@ export async function checkHandout(context: Context, actor: ReadActor, token: Ha
   // A draft has no ID yet, so this actor's lookups of this owner share a budget, even for different tokens.
   const id = JSON.stringify([actor.id, ownerId, tenantId])
   const owned = await ownerOf(context, { id, ownerId, tenantId }, context.allowance?.leftMs)
-  // Lookups are throttled only after the owner was repeatedly found to be gone.
+  // Lookups are throttled only after the owner has repeatedly been found to be gone.
   if (owned === undefined || owned === null || owned === 'throttled')
     throw new GrantDeniedError('ownerId', 'this owner no longer has access')
   checkGrant(catalogue, actor, { ...wanted, scopes: owned.scopes.names, resources: intersectResources(resources, owned.resources) }, kept)

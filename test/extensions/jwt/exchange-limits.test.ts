@@ -51,7 +51,7 @@ it('an exchange after too many refused exchanges answers with the limit in its r
   expect(limitsIn(await ask('c'))).toEqual({ status: 429, policy: '"token";q=2;w=60', limits: '"token";r=0;t', retries: true })
 })
 
-it('an exchange whose owner was found gone too often says that nothing remains', async () => {
+it('an exchange for an owner who was found to be gone too often says that nothing remains', async () => {
   let owned: { scopes: string[] } | null = { scopes: ['a'] }
   const { ask } = await world(() => owned)
   owned = null

@@ -228,7 +228,7 @@ const exists = (event: StoredEvent): ConflictError =>
 /** How many times the two steps are tried. Under serializable isolation, any concurrent change would make the two steps fail. */
 const ATTEMPTS_IN_STEPS = 3
 
-/** The longest rest after an attempt that met a locked token. Otherwise, a revocation rests as long as its attempt took. */
+/** The longest rest after an attempt that found a token locked. Otherwise, a revocation rests as long as its attempt took. */
 const LONGEST_REST_MS = 5_000
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
