@@ -64,7 +64,10 @@ export function revocation<S extends string>(tokens: Latchkey<S>, options: Revoc
 export type PossessionOptions = {
   /** Returns the caller's address, by which requests are rate limited and which the audit log records. Absent or unknown: all callers share one limit. */
   readonly ip?: (request: Request) => string | undefined
-  /** @default 10 */
+  /**
+   * The number of requests that an address may make at once, and the number that it regains each minute. So it can make up to twice as many requests in its
+   * first minute. @default 10
+   */
   readonly perMinute?: number
 }
 

@@ -2,7 +2,7 @@ import { type FaultReport, latchkey } from 'latchkey'
 import { introspection, protectedResource, revocation, revocationByPossession, whoami } from 'latchkey/oauth'
 import { memoryStore } from 'latchkey/stores/memory'
 import * as oauth from 'oauth4webapi'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 
 const INACTIVE = '{"active":false}'
 
@@ -280,6 +280,25 @@ describe('revocation by possession', () => {
     const limited = await from('192.0.2.1', 'junk')
     expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '20'])
     expect((await from('192.0.2.2', 'junk')).status).toBe(200)
+  })
+
+  it('revocation by possession allows perMinute requests at once, and then as many each minute', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { tokens } = createTokens()
+    const revoke = revocationByPossession(tokens, { ip: () => '192.0.2.1' })
+    const accepted = async (seconds: number): Promise<number> => {
+      vi.advanceTimersByTime(seconds * 1000)
+      let count = 0
+      while ((await revoke(form({ token: 'junk' }))).status === 200) count += 1
+      return count
+    }
+    const firstMinute = [0, 20, 20, 19]
+    const counts: number[] = []
+    for (const seconds of firstMinute) counts.push(await accepted(seconds))
+    expect(counts).toEqual([10, 3, 3, 3])
+    expect(await accepted(3)).toBe(1)
+    expect(await accepted(60)).toBe(10)
   })
 
   it('revocation by possession records the address of the caller in the audit log', async () => {
