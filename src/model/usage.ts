@@ -88,6 +88,10 @@ export type UsageReport = {
    * count, not those that a handler checks with `principal.allows()`.
    */
   readonly unusedScopes?: readonly string[]
+  /**
+   * The addresses from which the token was used, the most recent first, at most 1000. These are totals of all uses for which an address is kept, so the
+   * requested range does not limit them.
+   */
   readonly addresses: readonly { readonly ip: string; readonly count: number; readonly lastAt: Date }[]
 }
 
@@ -102,7 +106,7 @@ export type UsageSummary = {
   readonly steps: readonly { readonly at: Date; readonly count: number; readonly refused: number }[]
 }
 
-/** Range and page of `usage`. */
+/** Range and page of `usage`. The range limits the counts by hour, but not the addresses. */
 export type UsageInput = {
   readonly from?: InstantInput | undefined
   readonly to?: InstantInput | undefined

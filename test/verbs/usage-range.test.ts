@@ -29,6 +29,23 @@ describe('usage of a token', () => {
     expect((await tokens.system.usage(record.id, { to: now - 10 * DAY })).total).toBe(2)
   })
 
+  it('limits the counts to the requested range, but reports every address that is kept', async () => {
+    const now = Date.UTC(2030, 5, 1)
+    const store = memoryStore()
+    const tokens = instance({ store, clock: () => now })
+    const { record } = await mint(tokens)
+    const counts = [{ tokenId: record.id, bucketAt: now - DAY, endpoint: 'GET /', scope: '', outcome: 'allowed', count: 2 }]
+    const addresses = [{ tokenId: record.id, ip: '192.0.2.1', count: 2, lastAt: now - DAY }]
+    await store.recordUsage({ nodeId: 'n', seq: 1, at: now, counts, addresses, lastUses: [] })
+    for (const [hours, total] of [
+      [1, 0],
+      [48, 2],
+    ] as const) {
+      const report = await tokens.system.usage(record.id, { from: now - hours * HOUR })
+      expect([report.total, report.addresses]).toEqual([total, [{ ip: '192.0.2.1', count: 2, lastAt: new Date(now - DAY) }]])
+    }
+  })
+
   it('refuses a usage report whose range or size is too large, and names the field', async () => {
     const now = Date.UTC(2030, 5, 1)
     const store = memoryStore()

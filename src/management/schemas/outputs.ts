@@ -117,7 +117,9 @@ export const usageReport: z.ZodType = z
       .array(z.string())
       .meta({ description: "The token's scopes that no allowed use required; omitted if that cannot be determined." })
       .optional(),
-    addresses: z.array(z.strictObject({ ip: z.string(), count, lastAt: instant })),
+    addresses: z
+      .array(z.strictObject({ ip: z.string(), count, lastAt: instant }))
+      .meta({ description: 'Totals by address, most recent first. `from` and `to` do not limit them.' }),
   })
   .meta({ id: 'UsageReport', description: 'Counts by hour and endpoint, by outcome and by address.' })
 
