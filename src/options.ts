@@ -99,8 +99,9 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
    */
   readonly deadline?: Duration
   /**
-   * Called with an audit event once it is durable, on the node that wrote it. Errors that it throws have no effect. Delivery is not guaranteed: a
-   * crash may lose events, and events of other nodes are not included. `consume` delivers every event.
+   * Called with an audit event once it is durable, on the node that wrote it; for an event written in a transaction of the host, on the node that assigns
+   * its position. Errors that it throws have no effect. Delivery is not guaranteed: a crash may lose events, and events of other nodes are not included.
+   * `consume` delivers every event.
    */
   readonly onEvent?: (event: AuditEvent) => unknown
   /** Returns milliseconds since the Unix epoch. For tests. @default Date.now */

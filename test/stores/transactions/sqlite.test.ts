@@ -65,6 +65,30 @@ describe('a Kysely transaction on SQLite', async () => {
   transactionCases({ open: () => sqliteStore({ path }), ...kyselySubject(() => kysely), others: false })
 })
 
+it('calls onEvent for an event of a host transaction once, on the node that assigns its position', async () => {
+  files += 1
+  const path = folder.path(`${files}.db`)
+  const heard: string[] = []
+  const node = (name: string) => {
+    const onEvent = ({ action }: { action: string }): void => void heard.push(`${name} ${action}`)
+    return latchkey({ prefix: 'acme_live', store: sqliteStore({ path, driver: 'libsql' }), scopes: { 'a:read': 'Read' }, onEvent })
+  }
+  const [creator, reader] = [node('creator'), node('reader')]
+  await Promise.all([creator.system.list(), reader.system.list()])
+  const Database = await findDriver('libsql')
+  const transaction = new Database(path)
+  transaction.exec('begin immediate')
+  await creator.system.create({ name: 'ERP', scopes: ['a:read'] }, { transaction })
+  await creator.close()
+  transaction.exec('commit')
+  expect(heard).toEqual([])
+  expect((await reader.system.events()).items).toMatchObject([{ action: 'token.created' }])
+  await reader.system.events()
+  expect(heard).toEqual(['reader token.created'])
+  await reader.close()
+  transaction.close()
+})
+
 it('refuses to start inside a transaction that locks its tables, and works once the transaction ends', async () => {
   files += 1
   const path = folder.path(`${files}.db`)
