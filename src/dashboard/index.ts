@@ -7,7 +7,7 @@ export type { DashboardTexts } from './texts.js'
 
 /** The page for managing tokens. It is static: the reader's browser loads the data from the management API. */
 export type Dashboard = {
-  /** Returns the document, with the status that the API would have used. */
+  /** Returns the document, with the status of the refusal if its reader could not be identified. */
   readonly page: (request: Request, status: number) => Response
   /** The paths of the assets that the document loads. */
   readonly assets: readonly string[]

@@ -1,5 +1,6 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it } from 'vitest'
+import { dashboard } from '../../src/dashboard/index.js'
 import { createManagement } from '../../src/management/index.js'
 import { admin, bearer, harness, MOUNT, ORIGIN, partner, superadmin } from './support.js'
 
@@ -97,6 +98,16 @@ describe('the rate limit of the management API', () => {
     expect((await call('POST', '/', { actor: admin, raw: '{' })).status).toBe(400)
     expect((await call('GET', '/4kQ0tXb2LrVn8ZcD', { actor: admin })).status).toBe(404)
     expect((await call('GET', '/', { actor: admin })).status).toBe(429)
+  })
+
+  it('loading the dashboard does not count toward the rate limit, and works beyond it', async () => {
+    const { call } = harness({}, { ...limited(1), dashboard: dashboard() })
+    const load = async () => (await call('GET', '/', { actor: admin, headers: { accept: 'text/html' } })).status
+    const assets = async () => (await call('GET', '/icon.svg')).status
+    expect([await load(), await load(), await assets()]).toEqual([200, 200, 200])
+    expect((await call('GET', '/', { actor: admin })).status).toBe(200)
+    expect((await call('GET', '/', { actor: admin })).status).toBe(429)
+    expect([await load(), await assets()]).toEqual([200, 200])
   })
 
   it('calls to /self with a token and with its successors count against the same limit', async () => {
