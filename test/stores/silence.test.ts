@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { leasesOf as mysqlLeases } from '../../adapters/stores/sql/dialects/mysql-connection.js'
 import { leasesOf, type PostgresClient } from '../../adapters/stores/sql/dialects/postgres-connection.js'
 import type { Fault } from '../../adapters/stores/sql/quirks.js'
-import { createQueue, patiently } from '../../adapters/stores/sql/retry.js'
+import { createQueue, patiently, timed } from '../../adapters/stores/sql/retry.js'
 import { BRIEF_MS, Silence } from '../../adapters/stores/sql/silence.js'
 
 beforeEach(() => {
@@ -162,6 +162,24 @@ describe('work that waited for a lock', () => {
       expect(work).toHaveBeenCalledTimes(times)
     }
   })
+})
+
+it('a quick refusal of a lock is retried even if the work has waited long for a connection', async () => {
+  let attempts = 0
+  const work = async (): Promise<string> => {
+    attempts += 1
+    await new Promise((resolve) => setTimeout(resolve, 5_000))
+    return await timed(async () => {
+      if (attempts < 3) throw new Error('lock wait timeout')
+      return 'done'
+    })
+  }
+  for (const again of [(run: typeof work) => patiently((): Fault => 'waited', run), createQueue((): Fault => 'waited')]) {
+    attempts = 0
+    const done = again(work).catch(String)
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(await done).toBe('done')
+  }
 })
 
 describe('work on a lost connection', () => {

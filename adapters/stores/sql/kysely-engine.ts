@@ -1,7 +1,7 @@
 import { CompiledQuery, type QueryResult } from 'kysely'
 import { driveAsync, type Engine, type Steps } from './engine.js'
 import type { Quirks } from './quirks.js'
-import { createQueue, patiently, persistently, promptly, Unrepeatable } from './retry.js'
+import { createQueue, patiently, persistently, promptly, timed, Unrepeatable } from './retry.js'
 import { isUpToDate, migrationSteps } from './schema/migrate.js'
 import type { Names } from './schema/table-names.js'
 
@@ -40,7 +40,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
       let committing = false
       try {
         for (const statement of begin) await connection.executeQuery(say(statement))
-        const result = await driveAsync(steps(), (query) => connection.executeQuery(query))
+        const result = await driveAsync(steps(), (query) => timed(() => connection.executeQuery(query)))
         committing = true
         await connection.executeQuery(say('commit'))
         return result

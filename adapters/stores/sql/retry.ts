@@ -36,8 +36,26 @@ const LONG: Manner = { ...PATIENT, waitsMs: 60_000 }
 
 const saidSoon = (began: number): boolean => performance.now() - began < SAYS_SO_WITHIN_MS
 
-/** Whether other transactions interfered with an attempt. After a long wait for a lock, another attempt would wait again, with the other transactions of this process behind it. */
-const isConflict = (fault: Fault, began: number): boolean => fault === 'contention' || (fault === 'waited' && saidSoon(began))
+/** How long the statements that failed had taken. */
+const taken: WeakMap<object, number> = new WeakMap()
+
+/** Runs a statement of a transaction. If it fails, notes how long it took: the attempt may have waited longer for a connection than for a lock. */
+export const timed = async <T>(statement: () => Promise<T>): Promise<T> => {
+  const began = performance.now()
+  try {
+    return await statement()
+  } catch (error) {
+    if (typeof error === 'object' && error !== null) taken.set(error, performance.now() - began)
+    throw error
+  }
+}
+
+/**
+ * Whether other transactions interfered with an attempt. After a long wait for a lock, another attempt would wait again, with the other transactions of this
+ * process behind it.
+ */
+const isConflict = (fault: Fault, error: unknown, began: number): boolean =>
+  fault === 'contention' || (fault === 'waited' && (taken.get(Object(error)) ?? performance.now() - began) < SAYS_SO_WITHIN_MS)
 
 const repeat = async <T>(faultOf: FaultOf, { most, waitsMs, rest }: Manner, work: () => Promise<T>, lostBefore = false): Promise<T> => {
   let lost = lostBefore
@@ -52,7 +70,7 @@ const repeat = async <T>(faultOf: FaultOf, { most, waitsMs, rest }: Manner, work
       // A connection that died while idle fails at its next use, once.
       const idleOneDied = fault === 'connection' && !lost && saidSoon(began)
       const waitsOn = fault === 'waited' && performance.now() - began < waitsMs
-      if (attempt === most || (!isConflict(fault, attemptBegan) && !idleOneDied && !waitsOn)) throw error
+      if (attempt === most || (!isConflict(fault, error, attemptBegan) && !idleOneDied && !waitsOn)) throw error
       if (fault === 'connection') lost = true
       else await rest(attempt)
     }
@@ -96,7 +114,7 @@ export const createQueue = (faultOf: FaultOf): (<T>(work: () => Promise<T>) => P
     } catch (error) {
       if (error instanceof Unrepeatable) throw error.cause
       const fault = faultOf(error)
-      if (isConflict(fault, began)) return await behind(work)
+      if (isConflict(fault, error, began)) return await behind(work)
       if (fault === 'connection' && saidSoon(began)) return await repeat(faultOf, PATIENT, work, true)
       throw error
     }
