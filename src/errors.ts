@@ -78,7 +78,9 @@ export class LatchkeyError<C extends Code = Code> extends Error {
   readonly version?: number
   readonly retryAfterSeconds?: number
 
-  constructor(code: C, message: string, details: ErrorDetails = {}) {
+  constructor(code: C, message: string, given: ErrorDetails = {}) {
+    // Without a prototype, on which other code may have put fields of these names.
+    const details: ErrorDetails = Object.assign(Object.create(null), given)
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     Object.defineProperty(this, BRAND, { value: true })
     this.name = new.target.name

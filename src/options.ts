@@ -2,6 +2,7 @@ import { InvalidInputError } from './errors.js'
 import type { Actor } from './model/actor.js'
 import type { AuditEvent } from './model/event.js'
 import type { MaybePromise, Resources } from './model/json.js'
+import { ownFields } from './model/own-fields.js'
 import type { Duration } from './model/record.js'
 import { BALANCED, type CacheOptions, type CachePreset, readCache } from './policy/cache-bounds.js'
 import { type Catalogue, compileCatalogue } from './policy/catalogue.js'
@@ -224,7 +225,7 @@ export function readOptions(options: LatchkeyOptions): Settings {
     imports: given.imports === undefined ? undefined : readImports(given.imports, given.prefix),
     owner: given.owner,
     mayOwn: given.mayOwn,
-    maxTokens: Object.freeze(given.maxTokens),
+    maxTokens: Object.freeze(ownFields(given.maxTokens)),
     resources: given.resources,
     expiry: readExpiry(given.expiry),
     cache: cache === undefined ? undefined : { maxEntries },

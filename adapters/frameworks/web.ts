@@ -105,15 +105,15 @@ async function decideOn(tokens: Authenticator, request: Request, given: Authenti
   const secrets = (): readonly string[] => secretsOf(request)
   if (response !== undefined) {
     handOver(decider, waitUntil, { secrets })
-    return { response: toResponse(response) }
+    return { principal: undefined, response: toResponse(response) }
   }
   // A concurrent call for the same request may have been admitted in the meantime.
   admit(request, outcome)
   const refusal = await require?.(request)
   use?.done(endpoint === undefined ? '' : endpointName(request.method, endpoint))
   handOver(decider, waitUntil, { secrets })
-  if (refusal !== undefined) return { response: refusal }
-  return principal === undefined ? {} : { principal }
+  // The caller must not find either of them on `Object.prototype`, where other code may have put one.
+  return refusal === undefined ? { principal, response: undefined } : { principal: undefined, response: refusal }
 }
 
 /**

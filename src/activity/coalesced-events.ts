@@ -121,7 +121,8 @@ export class CoalescedEvents {
   /** Changes the fields of the events that are not written yet. The number of occurrences stays the same. */
   revise(change: (seen: Seen) => Seen): void {
     for (const tally of this.#tallies.values()) {
-      const { ip, ...occasion } = change({ ...tally.occasion, ...(tally.ip !== undefined && { ip: tally.ip }) })
+      const seen: Seen = { ...tally.occasion, ...(tally.ip !== undefined && { ip: tally.ip }) }
+      const { ip, ...occasion } = ownFields(change(seen))
       tally.occasion = occasion
       tally.ip = ip
     }

@@ -1,3 +1,4 @@
+import { ownFields } from '../model/own-fields.js'
 import type { Known, Presenter } from '../model/presenter.js'
 import { callerOf, siteOf } from '../policy/network.js'
 import { Budget } from './budget.js'
@@ -61,7 +62,7 @@ export type Named = Origin & {
 export function namesOf(from: Presenter): Named {
   // A callback for addresses may also return null.
   if (typeof from === 'object' && from !== null) {
-    const { id, group, signed = false, unlimited = false } = from
+    const { id, group, signed = false, unlimited = false } = ownFields(from)
     // No address begins with a bracket or a brace.
     const name = JSON.stringify([id])
     const common = { name, shared: true, signed, unlimited }

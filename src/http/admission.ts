@@ -216,12 +216,9 @@ class RequestUse implements Use, OpenUse {
   }
 
   #count(endpoint: string, isCounted = false): void {
-    const ip = this.#ip
-    const scope = this.#scope
-    const outcome = this.#outcome
-    const use = ip === undefined ? { endpoint, scope, outcome } : { endpoint, scope, outcome, ip }
+    const use = { endpoint, scope: this.#scope, outcome: this.#outcome, ip: this.#ip, isCounted }
     try {
-      this.#decider.countUse(this.#principal, isCounted ? { ...use, isCounted } : use)
+      this.#decider.countUse(this.#principal, use)
     } catch (error) {
       // Counting usage must never fail a request.
       this.#decider.report('flush', error)

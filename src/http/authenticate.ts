@@ -22,10 +22,13 @@ import { secretsIn } from './secrets-in.js'
 import { sharingCheckOf } from './shared-address.js'
 import { createTrustCheck } from './trust-check.js'
 
-/** A guard's decision: admitted with a principal, admitted without one, or refused with a response. */
+/**
+ * A guard's decision: admitted with a principal, admitted without one, or refused with a response. An admission has a `response` of `undefined`, because other
+ * code may have put one on `Object.prototype`.
+ */
 export type GuardOutcome =
-  | (Admission & { readonly principal: Principal; readonly response?: undefined })
-  | (Admission & { readonly use: undefined; readonly response?: undefined })
+  | (Admission & { readonly principal: Principal; readonly response: undefined })
+  | (Admission & { readonly use: undefined; readonly response: undefined })
   | { readonly response: PlainResponse; readonly principal?: undefined; readonly use?: undefined }
 
 /** Decides whether to admit a request. Never throws and never rejects. */
@@ -94,7 +97,7 @@ export function createGuard<R extends object>(
     if (principal !== undefined) {
       const use = useOf(guard, before, principal, seen.ip)
       if (checkSharing !== undefined && principal.tokenId !== undefined) checkSharing(principal.tokenId, seen.ip, onWarning)
-      const admission = { guard, principal, spentMs, use, limitedIn: limitsOf(resources, principal) }
+      const admission = { guard, principal, spentMs, use, limitedIn: limitsOf(resources, principal), response: undefined }
       admit(request, admission)
       return admission
     }
@@ -117,7 +120,7 @@ export function createGuard<R extends object>(
     const settled = (principal: Principal | undefined, spentMs: number): GuardOutcome => {
       const response = settle(principal)
       if (response !== undefined) return { response }
-      const admission = { guard, principal, spentMs, use: undefined, limitedIn: limitsOf(resources, principal) }
+      const admission = { guard, principal, spentMs, use: undefined, limitedIn: limitsOf(resources, principal), response: undefined }
       admit(request, admission)
       return admission
     }

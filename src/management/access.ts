@@ -69,7 +69,7 @@ export type Holder =
   | {
       readonly token: TokenHolder
       readonly done: (endpoint: string, refused?: 'scope_insufficient' | 'rate_limited' | 'undecided') => void
-      readonly refusal?: undefined
+      readonly refusal: undefined
     }
   | { readonly refusal: Response; readonly token?: undefined; readonly done?: undefined }
 
@@ -117,7 +117,9 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
       // The holder of a signed or foreign token has not presented the API token that it names, so that holder may neither read nor rotate it. The same applies
       // to a token from another instance, because this store may contain a different token under the same ID.
       const token = inside.holderOf(caller.principal)
-      if (token !== undefined) return { token, done: (_endpoint, refused) => refused !== undefined && caller.use?.refused(refused) }
+      if (token !== undefined) {
+        return { token, done: (_endpoint, refused) => refused !== undefined && caller.use?.refused(refused), refusal: undefined }
+      }
       const outcome = await guard({ request, ip: caller.ip })
       if (outcome.response !== undefined) undoUse(caller.use)
       return readOutcome(inside, outcome)
@@ -141,6 +143,7 @@ function readOutcome(inside: Internals, outcome: GuardOutcome): Holder {
   if (token === undefined) throw new Refusal('store_unavailable', 'nothing was decided')
   return {
     token,
+    refusal: undefined,
     done(endpoint, refused) {
       if (refused !== undefined) use?.refused(refused)
       use?.done(endpoint)

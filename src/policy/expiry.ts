@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../errors.js'
+import { ownFields } from '../model/own-fields.js'
 import type { Duration } from '../model/record.js'
 import { duration, flag } from './option-kinds.js'
 import { type OptionReader, objectOf } from './option-reader.js'
@@ -37,13 +38,14 @@ export const expiryShape: OptionReader<Given> = objectOf({
  * @throws InvalidInputError `invalid_input`, field `expiry.default`
  */
 export function readExpiry(given: Given): Expiry {
-  const { default: defaultSeconds, max: maxSeconds, required } = given
+  const { default: defaultSeconds, max: maxSeconds, required } = ownFields(given)
   if (defaultSeconds !== undefined && maxSeconds !== undefined && defaultSeconds > maxSeconds) {
     throw new InvalidInputError('expiry.default', `is ${defaultSeconds} seconds, more than expiry.max (${maxSeconds} seconds)`)
   }
-  return Object.freeze({
+  const limits: Expiry = {
     ...(defaultSeconds !== undefined && { defaultSeconds }),
     ...(maxSeconds !== undefined && { maxSeconds }),
     required,
-  })
+  }
+  return Object.freeze(ownFields(limits))
 }

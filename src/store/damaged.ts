@@ -1,6 +1,7 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { ListedEvent } from '../model/event.js'
 import type { DamagedEvent, DamagedToken } from '../model/health.js'
+import { ownFields } from '../model/own-fields.js'
 import type { ListedToken } from '../model/record.js'
 import type { ListQuery } from './port.js'
 import { readWhole, unreadableFields } from './read-stored.js'
@@ -88,7 +89,7 @@ export class DamagedTokens {
     onDamaged?: OnDamagedToken,
   ): Promise<readonly ListedToken[]> {
     const tokens: ListedToken[] = []
-    let from = query
+    let from = ownFields(query)
     let placeless = 0
     for (;;) {
       const limit = Math.min(query.limit - tokens.length + placeless, MOST_ROWS)
@@ -105,7 +106,7 @@ export class DamagedTokens {
       if (placeless === MOST_ROWS || (after !== undefined && after.id === from.after?.id)) {
         throw new StoreUnavailableError(`the ${this.#storeName} store's list cannot be continued past damaged tokens`)
       }
-      if (after !== undefined) from = { ...query, after: { createdAt: after.createdAt, id: after.id } }
+      if (after !== undefined) from = ownFields({ ...query, after: { createdAt: after.createdAt, id: after.id } })
     }
   }
 

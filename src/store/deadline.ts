@@ -1,5 +1,6 @@
 import { type Code, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
+import { ownFields } from '../model/own-fields.js'
 import { copyFault, describeFault, tellableFault } from './describe-fault.js'
 import type { FaultPlace } from './fault-places.js'
 import type { Report } from './reporter.js'
@@ -34,7 +35,8 @@ export type CallSite = {
 export function callOut<T>(site: CallSite, call: () => MaybePromise<T>): MaybePromise<T>
 export function callOut<T>(site: CallSite, call: () => unknown, read: (answer: unknown) => T): MaybePromise<T>
 export function callOut(site: CallSite, call: () => unknown, read: (answer: unknown) => unknown = (answer) => answer): unknown {
-  const { leftMs = site.deadlineMs } = site
+  // Without a copy, because verifications may pass here.
+  const leftMs = (Object.hasOwn(site, 'leftMs') ? site.leftMs : undefined) ?? site.deadlineMs
   let pending: Promise<unknown>
   try {
     if (!(leftMs > 0)) throw late(site)
@@ -180,7 +182,8 @@ export function isConnectionLost(error: unknown): boolean {
   return error instanceof ConnectionLostError || (isLatchkeyError(error) && typeof error.cause === 'string' && LOST.test(error.cause))
 }
 
-function late({ what, deadlineMs, leftMs }: CallSite): DeadlineError {
+function late(site: CallSite): DeadlineError {
+  const { what, deadlineMs, leftMs } = ownFields(site)
   const partial = leftMs !== undefined
   return new DeadlineError(
     `${what} did not answer within ${deadlineMs / 1000} s${partial ? ', including the calls before it' : ''}`,
@@ -188,7 +191,8 @@ function late({ what, deadlineMs, leftMs }: CallSite): DeadlineError {
   )
 }
 
-function unavailable({ what, where, report, secrets }: CallSite, error: unknown): LatchkeyError {
+function unavailable(site: CallSite, error: unknown): LatchkeyError {
+  const { what, where, report, secrets } = ownFields(site)
   const hidden = secrets?.() ?? []
   // The host's own functions may also throw such errors.
   const known = isLatchkeyError(error) && PASSED.has(error.code)

@@ -12,7 +12,7 @@ export async function firstEvents(
   for (let pages = 0; pages < most; pages += 1) {
     const page = await store.events({ ...query, limit: query.limit - found.length, ...(after !== undefined && { after }) })
     found.push(...page)
-    after = page.stoppedAt
+    after = Object.hasOwn(page, 'stoppedAt') ? page.stoppedAt : undefined
     if (after === undefined || found.length >= query.limit) break
   }
   return found

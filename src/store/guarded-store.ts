@@ -1,5 +1,6 @@
 import type { StoredEvent } from '../model/event.js'
 import type { MaybePromise } from '../model/json.js'
+import { ownFields } from '../model/own-fields.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../model/usage.js'
 import { Breaker } from './breaker.js'
@@ -102,7 +103,7 @@ export class GuardedStore extends StoreCalls {
     return await this.manage(
       'distinct',
       () => this.store.distinct(query),
-      (answer) => this.sound(readDistinct(answer, query), 'distinct'),
+      (answer) => this.sound(readDistinct(answer, ownFields(query)), 'distinct'),
     )
   }
 
@@ -114,7 +115,7 @@ export class GuardedStore extends StoreCalls {
         checkDated(salted.events)
         return this.store.commit(salted)
       },
-      (answer) => this.sound(readCommit(answer, change), 'commit'),
+      (answer) => this.sound(readCommit(answer, ownFields(change)), 'commit'),
     )
   }
 
@@ -166,7 +167,7 @@ export class GuardedStore extends StoreCalls {
     return await this.manage(
       'events',
       () => this.store.events(query),
-      (answer) => this.damaged.look(this.sound(readEvents(answer, query), 'events')),
+      (answer) => this.damaged.look(this.sound(readEvents(answer, ownFields(query)), 'events')),
     )
   }
 
@@ -195,7 +196,7 @@ export class GuardedStore extends StoreCalls {
     return await this.manage(
       'usage',
       () => this.store.usage(query),
-      (answer) => this.sound(readUsage(answer, query), 'usage'),
+      (answer) => this.sound(readUsage(answer, ownFields(query)), 'usage'),
     )
   }
 

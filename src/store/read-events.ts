@@ -30,7 +30,7 @@ const FIELDS: {
   salt: { is: isText },
   erased: { is: isErasure },
 }
-const CHECKS = Object.entries(FIELDS)
+const CHECKS = Object.entries(FIELDS).map(([field, check]) => [field, ownFields(check)] as const)
 
 /**
  * Reads a page of the audit log. Returns `undefined` if it or the place where it stopped is not in the requested order, because paging would then skip events

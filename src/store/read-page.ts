@@ -87,7 +87,7 @@ export async function readPage<Row, Place>(
       }
       end = placeOf(row)
     }
-    if (found.stoppedAt !== undefined) return { rows, size, more: true, end: found.stoppedAt }
+    if (Object.hasOwn(found, 'stoppedAt') && found.stoppedAt !== undefined) return { rows, size, more: true, end: found.stoppedAt }
     if (found.length < wanted) return { rows, size, more: false, end }
     if (leftOut >= MAX_LEFT_OUT || size + leftOutSize >= MAX_READ_SIZE) return { rows, size, more: true, end }
     const missing = Math.min(limit - rows.length, Math.ceil(Math.max(0, MAX_PAGE_SIZE - size) / most.average)) + 1

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { ownFields } from '../model/own-fields.js'
 import { type Page, STATUSES, type TokenRecord, type TokenStatus } from '../model/record.js'
 import { durationSchema } from '../policy/field-schema.js'
 import { readShape, text } from '../policy/shape.js'
@@ -124,8 +125,8 @@ export async function list(context: Context, actor: ReadActor, input: unknown): 
 
 // Other filters leave out tokens that the actor can see, so the named tokens that are missing are read without them.
 async function noteUnseen(context: Context, actor: ReadActor, query: Omit<ListQuery, 'limit' | 'after'>, listed: number): Promise<void> {
-  const { now, idStartsWith = '' } = query
-  const named = query.ids ?? (isTokenId(idStartsWith) ? [idStartsWith] : [])
+  const { now, idStartsWith = '', ids } = ownFields(query)
+  const named = ids ?? (isTokenId(idStartsWith) ? [idStartsWith] : [])
   if (listed < new Set(named).size && reachOf(actor) !== 'all') await visibleAmong(context, actor, 'list', named, now)
 }
 

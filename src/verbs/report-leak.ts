@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { aboutToken } from '../activity/about-token.js'
 import type { LeakAction, LeakReported, StoredEvent } from '../model/event.js'
 import { isSender } from '../model/own-actor.js'
+import { ownFields } from '../model/own-fields.js'
 import type { StoredToken } from '../model/record.js'
 import { toPlain } from '../policy/plain-text.js'
 import { readShape, text } from '../policy/shape.js'
@@ -83,7 +84,7 @@ export async function reportLeak(context: Context, actor: ReadActor, input: unkn
 /** The general redaction recognizes neither the format of an imported token nor parts of a secret. */
 function withoutSecret({ token, action, ...told }: Given): Given {
   const texts = Object.entries(told).map(([name, told]) => [name, told === undefined ? undefined : withoutToken(told, token)])
-  return { token, action, ...Object.fromEntries(texts) }
+  return ownFields({ token, action, ...Object.fromEntries(texts) })
 }
 
 function stepOf(current: StoredToken, action: LeakAction, actor: ReadActor, now: number): Step {

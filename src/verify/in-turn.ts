@@ -1,4 +1,5 @@
 import { isLatchkeyError } from '../errors.js'
+import { ownFields } from '../model/own-fields.js'
 import type { Known } from '../model/presenter.js'
 import { compileFilter, type Filtered } from '../store/compile-filter.js'
 import { apart } from '../store/deadline.js'
@@ -16,12 +17,13 @@ const READS: ReadonlySet<StoreMethod> = new Set(['find', ...LONG_READS])
 /** Returns the context of an actor's calls, which take turns with those of other actors. */
 export function inTurns(context: Context, caller: string | Known): Context {
   const { store, actorTurns } = context
+  const from = typeof caller === 'object' ? ownFields(caller) : caller
   const turns: Turns = {
     // The application acts for many callers, who would all wait for its reads by ID.
-    methods: typeof caller === 'object' && caller.unlimited === true ? LONG_READS : READS,
-    run: (method, leftMs, read) => actorTurns[method === 'find' ? 'short' : 'long'].run(caller, `store.${method}`, leftMs, read),
+    methods: typeof from === 'object' && from.unlimited === true ? LONG_READS : READS,
+    run: (method, leftMs, read) => actorTurns[method === 'find' ? 'short' : 'long'].run(from, `store.${method}`, leftMs, read),
   }
-  return { ...context, store: store.takingTurns(turns), caller }
+  return { ...context, store: store.takingTurns(turns), caller: from }
 }
 
 /**

@@ -269,7 +269,7 @@ describe('a use whose client has left', () => {
     await createScopeCheck<OnNode>(['a:write'])(request)
     await flushLater()
     expect(uses).toEqual([
-      { tokenId: 't1', endpoint: 'GET /stock', scope: '', outcome: 'allowed' },
+      { tokenId: 't1', endpoint: 'GET /stock', scope: '', outcome: 'allowed', isCounted: false },
       { tokenId: 't1', endpoint: 'GET /stock', scope: 'a:write', outcome: 'scope_insufficient', isCounted: true },
     ])
   })

@@ -72,7 +72,7 @@ describe('a guard', () => {
     const outcome = await createGuard(tokens, {}, fakePlatform())({ ...withToken(), ip: '192.0.2.1' })
     outcome.use?.done('GET /x')
     outcome.use?.done('GET /y')
-    expect(tokens.uses).toEqual([{ tokenId: 't1', endpoint: 'GET /x', scope: '', outcome: 'allowed', ip: '192.0.2.1' }])
+    expect(tokens.uses).toEqual([{ tokenId: 't1', endpoint: 'GET /x', scope: '', outcome: 'allowed', ip: '192.0.2.1', isCounted: false }])
   })
 
   it('a failure to count a use does not throw', async () => {

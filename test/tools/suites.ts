@@ -75,6 +75,7 @@ export const LONG: string[] = [
   'test/verbs/notices-stores.test.ts',
   'test/verbs/owner-gone.test.ts',
   'test/verbs/polluted-fields.test.ts',
+  'test/verbs/polluted-names.test.ts',
   'test/verbs/transfer.test.ts',
   'test/verbs/wrong-clocks.test.ts',
 ]

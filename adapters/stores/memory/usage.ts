@@ -1,4 +1,5 @@
 import { isErased } from '../../../src/model/event.js'
+import { ownFields } from '../../../src/model/own-fields.js'
 import type { StoredToken } from '../../../src/model/record.js'
 import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows, UsageTrim } from '../../../src/model/usage.js'
 import type { RestoredUsage } from '../../../src/store/moving.js'
@@ -54,7 +55,7 @@ export function createUsage(): Usage {
         if (token === undefined) continue
         const usage = usageOf(use.tokenId)
         if (usage.lastUse !== undefined && use.at <= usage.lastUse.at) continue
-        usage.lastUse = Object.freeze(ip === undefined || isErased(token) ? use : { ...use, ip })
+        usage.lastUse = Object.freeze(ownFields(ip === undefined || isErased(token) ? use : { ...use, ip }))
       }
       return true
     },
@@ -83,13 +84,14 @@ export function createUsage(): Usage {
       const usage = usageOf(tokenId)
       for (const count of counts) addCount(usage, count)
       for (const address of addresses) addAddress(usage, address)
-      if (lastUse !== undefined) usage.lastUse = Object.freeze({ ...lastUse })
+      if (lastUse !== undefined) usage.lastUse = Object.freeze(ownFields(lastUse))
     },
 
     trim({ tokenIds, countsBefore = -Infinity, addressesBefore = -Infinity, lastAddresses }) {
       for (const usage of tokenIds.flatMap((id) => byToken.get(id) ?? [])) {
         const { counts, addresses, lastUse } = usage
-        if (lastAddresses === true && lastUse !== undefined) usage.lastUse = Object.freeze({ tokenId: lastUse.tokenId, at: lastUse.at })
+        if (lastAddresses === true && lastUse !== undefined)
+          usage.lastUse = Object.freeze(ownFields({ tokenId: lastUse.tokenId, at: lastUse.at }))
         for (const [key, { bucketAt }] of counts) if (bucketAt < countsBefore) counts.delete(key)
         for (const [ip, { lastAt }] of addresses) if (lastAt < addressesBefore) addresses.delete(ip)
       }

@@ -1,5 +1,7 @@
 import { endpointName } from '../../activity/endpoint-name.js'
 import type { Authenticator, Decider } from '../../instance.js'
+import type { CountedUse } from '../../model/counted-use.js'
+import { ownFields } from '../../model/own-fields.js'
 import type { Verification, VerifyContext } from '../../model/principal.js'
 import { demandIn, readContext } from '../../verify/verify-slips.js'
 
@@ -11,9 +13,10 @@ export function decideAndCount(decider: Decider): Authenticator['verify'] {
     if (misplaced !== undefined) throw misplaced
     const verification = await decide(decider, token, context)
     if (verification.ok) {
-      const { ip, endpoint, method } = context ?? {}
+      const { ip, endpoint, method } = context ?? ownFields<VerifyContext>({})
       const route = endpoint === undefined || method === undefined ? endpoint : endpointName(method, endpoint)
-      decider.countUse(verification.principal, { ...(route !== undefined && { endpoint: route }), ...(ip !== undefined && { ip }) })
+      const use: CountedUse = { ...(route !== undefined && { endpoint: route }), ip }
+      decider.countUse(verification.principal, ownFields(use))
     }
     return verification
   }

@@ -3,6 +3,7 @@ import type { Attempt } from '../../activity/attempts.js'
 import { type Code, isLatchkeyError, type LatchkeyError } from '../../errors.js'
 import type { Attempted } from '../../model/attempted.js'
 import type { MaybePromise } from '../../model/json.js'
+import { ownFields } from '../../model/own-fields.js'
 import { callerOf, normalizeIp } from '../../policy/network.js'
 import { supplied } from '../../policy/option-reader.js'
 import { toPlain, whyNotPlain } from '../../policy/plain-text.js'
@@ -42,14 +43,16 @@ export function about<E>(error: E, token: Filtered | undefined): E {
  * Records that a verb refused an actor. Invalid input, outages, and conflicts other than `token_limit_reached` are not refusals. For the application
  * itself, only `token_limit_reached` counts.
  */
-export function noteRefused(context: Context, actor: ReadActor, verb: string, error: unknown, target: Target): void {
+export function noteRefused(context: Context, actor: ReadActor, verb: string, error: unknown, given: Target): void {
   if (!isLatchkeyError(error)) return
+  const target = ownFields(given)
   if (error.code === 'not_found') noteOutOfReach(context, actor, verb, target)
   const denied = error.code === 'grant_denied' && actor !== SYSTEM
   if (!denied && error.code !== 'token_limit_reached') return
   const subject = subjects.get(error)
   const told = subject === undefined ? aboutInput(actor, target.input) : aboutToken(subject)
-  note(context, { ...by(actor), attempt: verb, code: error.code, field: error.field, about: told })
+  const field = Object.hasOwn(error, 'field') ? error.field : undefined
+  note(context, { ...by(actor), attempt: verb, code: error.code, field, about: told })
 }
 
 /**
@@ -58,12 +61,15 @@ export function noteRefused(context: Context, actor: ReadActor, verb: string, er
  */
 export function noteOutOfReach(context: Context, actor: ReadActor, verb: string, target: Target): void {
   if (reachOf(actor) === 'all') return
-  const outOfReach = typeof target.id === 'string' && isTokenId(target.id) ? target.id : undefined
-  note(context, { ...by(actor), attempt: verb, code: 'not_found', about: aboutInput(actor, target.input), outOfReach })
+  const { id, input } = ownFields(target)
+  const outOfReach = typeof id === 'string' && isTokenId(id) ? id : undefined
+  note(context, { ...by(actor), attempt: verb, code: 'not_found', about: aboutInput(actor, input), outOfReach })
 }
 
 /** Records a request that was refused before it reached a verb. */
-export function noteAttempted(context: Context, { attempt, code, field, ip, actor, principal }: Attempted): void {
+export function noteAttempted(context: Context, attempted: Attempted): void {
+  const { attempt, code, field, ip, actor: given, principal } = ownFields(attempted)
+  const actor = given && ownFields(given)
   const shared = { attempt, code: code as Code, field, ip: actor?.ip ?? ip }
   if (principal !== undefined) {
     const entry = TokenPrincipal.entryFor(principal, context.signalOf)
@@ -114,7 +120,8 @@ function isPlain(tenantId: string | undefined): tenantId is string {
   return tenantId !== undefined && whyNotPlain(tenantId, 1, MAX_ID) === undefined
 }
 
-function note(context: Context, attempt: Attempt): void {
-  context.attempts.note({ ...attempt, ip: normalizeIp(attempt.ip) }, context.settings.clock())
+function note(context: Context, given: Attempt): void {
+  const attempt = ownFields(given)
+  context.attempts.note(ownFields({ ...attempt, ip: normalizeIp(attempt.ip) }), context.settings.clock())
   context.scheduleFlush()
 }

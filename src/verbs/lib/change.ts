@@ -43,7 +43,8 @@ type Committed = Exclude<CommitResult, { readonly exceeded: number }>
  * @throws StoreUnavailableError `store_unavailable`; the change may or may not have been made
  * @throws ConflictError `token_limit_reached`
  */
-export async function commit(context: Context, change: Change): Promise<Committed> {
+export async function commit(context: Context, given: Change): Promise<Committed> {
+  const change = ownFields(given)
   try {
     return await commitAlone(context, change)
   } catch (error) {
@@ -53,8 +54,7 @@ export async function commit(context: Context, change: Change): Promise<Committe
   }
 }
 
-function idsIn(given: Change): readonly string[] {
-  const { inserts = [], updates = [], removals = [] } = ownFields(given)
+function idsIn({ inserts = [], updates = [], removals = [] }: Change): readonly string[] {
   return [...inserts.map(({ id }) => id), ...updates.map(({ record }) => record.id), ...removals]
 }
 
@@ -109,8 +109,7 @@ function commitsOf({ records }: Context): Map<string, Promise<unknown>> {
   return commits
 }
 
-async function commitNow(context: Context, given: Change): Promise<Committed> {
-  const change = ownFields(given)
+async function commitNow(context: Context, change: Change): Promise<Committed> {
   const caps = change.caps ?? capsOnNew(context, change)
   // The creation must come before the token's first change in the audit log, even if it was part of a host transaction.
   const unchanged = change.updates?.filter(({ expectedVersion }) => expectedVersion === 1).map(({ record }) => record.id) ?? []
@@ -130,9 +129,10 @@ async function commitNow(context: Context, given: Change): Promise<Committed> {
 export async function commitIn(
   context: Context,
   transaction: object,
-  change: Addition,
+  given: Addition,
 ): Promise<{ readonly ok: boolean; readonly stored?: StoredToken | undefined }> {
   const { store, records, outbox } = context
+  const change = ownFields(given)
   const caps = capsOnNew(context, change)
   for (const { id } of change.inserts ?? []) records.expect(id)
   const result = await store.commitIn(transaction, caps.length === 0 ? change : { ...change, caps })

@@ -7,6 +7,9 @@ import type { Catalogue } from '../../policy/catalogue.js'
 import { durationSchema, fieldSchema } from '../../policy/field-schema.js'
 import { text } from '../../policy/shape.js'
 
+/** The table without inherited fields. */
+const ROWS: readonly (readonly [FieldName, Field])[] = FIELD_ROWS.map(([name, field]) => [name, ownFields(field)] as const)
+
 type Input = { readonly [name: string]: unknown }
 
 const settable = (field: Field, by: 'create' | 'update'): boolean => field.set !== undefined && (by === 'create' || field.set !== 'create')
@@ -19,7 +22,7 @@ const expiresIn = durationSchema().meta({ description: 'How long the token lives
 export const createShape: z.ZodType<Input> = z
   .strictObject({
     ...Object.fromEntries(
-      FIELD_ROWS.filter(([, field]) => settable(field, 'create')).map(([name, field]) => {
+      ROWS.filter(([, field]) => settable(field, 'create')).map(([name, field]) => {
         const schema = fieldSchema(field)
         return [inputNameOf(name, field), field.required && name !== 'scopes' ? schema : schema.optional()]
       }),
@@ -33,7 +36,7 @@ export const createShape: z.ZodType<Input> = z
 export const updateShape: z.ZodType<Input> = z
   .strictObject({
     ...Object.fromEntries(
-      FIELD_ROWS.filter(([, field]) => settable(field, 'update')).map(([name, field]) => {
+      ROWS.filter(([, field]) => settable(field, 'update')).map(([name, field]) => {
         const schema = fieldSchema(field)
         return [inputNameOf(name, field), field.required ? schema.optional() : schema.nullish()]
       }),
@@ -48,7 +51,7 @@ export type GivenFields = { readonly [Name in keyof StoredToken]?: StoredToken[N
 /** Returns the known fields in an input. An empty optional text counts as removed. */
 export function givenFields(input: Input, by: 'create' | 'update'): GivenFields {
   const given: { [name: string]: unknown } = ownFields({})
-  for (const [name, field] of FIELD_ROWS) {
+  for (const [name, field] of ROWS) {
     if (!settable(field, by)) continue
     const value = input[inputNameOf(name, field)]
     if (value !== undefined) given[name] = value === '' && !field.required ? null : value

@@ -1,5 +1,6 @@
 import { CompiledQuery, sql as raw } from 'kysely'
 import { isErased } from '../../../../src/model/event.js'
+import { ownFields } from '../../../../src/model/own-fields.js'
 import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../../src/model/usage.js'
 import { chunks, type Sql } from '../context.js'
 import { affected, ask, driveAsync, type Steps } from '../engine.js'
@@ -113,7 +114,7 @@ function* ofTokens(sql: Sql, { counts, addresses, lastUses }: Uses): Steps<Uses>
     addresses: addresses.filter(({ tokenId }) => known.get(tokenId) === false),
     lastUses: lastUses
       .filter(isKnown)
-      .map(({ ip, ...use }) => (known.get(use.tokenId) === true || ip === undefined ? use : { ...use, ip })),
+      .map(({ ip, ...use }) => ownFields(known.get(use.tokenId) === true || ip === undefined ? use : { ...use, ip })),
   }
 }
 
