@@ -234,10 +234,22 @@ async function eraseEvents(task: Task): Promise<number> {
 }
 
 /** Returns how many of these events lost fields, or `undefined` when a concurrent change means that they must be read again. */
-async function eraseFromPage(task: Task, read: readonly ListedEvent[]): Promise<number | undefined> {
+async function eraseFromPage(task: Task, page: readonly ListedEvent[]): Promise<number | undefined> {
+  let count = await eraseTogether(
+    task,
+    page.filter((event) => !mayNotMatch(event)),
+  )
+  if (count === undefined) return undefined
+  for (const event of page.filter(mayNotMatch)) {
+    const erased = task.damagedEvents.has(event.seq) ? 0 : await eraseTogether(task, [event])
+    if (erased === undefined) task.damagedEvents.add(event.seq)
+    count += erased ?? 0
+  }
+  return count
+}
+
+async function eraseTogether(task: Task, page: readonly ListedEvent[]): Promise<number | undefined> {
   const { context, ownerId } = task
-  const page = read.filter((event) => !isUnmatched(event))
-  for (const { seq } of eraseFrom(read.filter(isUnmatched), personalTo(ownerId)).events) task.damagedEvents.add(seq)
   const { events } = eraseFrom(page, personalTo(ownerId))
   if (events.length === 0) return 0
   // Erased fields look like tampering until a sealed event covers them.
@@ -252,8 +264,8 @@ async function eraseFromPage(task: Task, read: readonly ListedEvent[]): Promise<
   return ok ? erasures.length : undefined
 }
 
-/** Returns whether the store would never replace this event, because it compares fields that cannot be read. */
-function isUnmatched(event: ListedEvent): boolean {
+/** Returns whether the store may never replace this event, because it compares fields that could not be read. */
+function mayNotMatch(event: ListedEvent): boolean {
   const { damaged } = ownFields(event)
   return damaged?.some((field) => field === 'salt' || field === 'erased') === true
 }
