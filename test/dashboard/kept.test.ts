@@ -84,6 +84,7 @@ describe.skipIf(skip !== undefined)(`nothing is lost ${skip ?? ''}`, () => {
   it('closing Revoke all asks before discarding input', () =>
     play(one, async ({ page }) => {
       await press(page, 'Revoke all')
+      await page.getByRole('dialog').getByLabel('Reason').waitFor()
       await page.keyboard.press('Escape')
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
       await press(page, 'Revoke all')
