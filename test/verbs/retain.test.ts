@@ -67,6 +67,13 @@ describe('retention', () => {
     expect(await handle.get(id)).toBeDefined()
   })
 
+  it.each([19_000, 20_000, 21_000])('removes nothing if tokens are kept for %i days, which goes back to 1970', async (days) => {
+    const { handle, make, sweep } = node(kept({ dead: `${days}d` }))
+    await handle.revoke(await make())
+    await sweep()
+    expect((await handle.list()).items).toHaveLength(1)
+  })
+
   it('removes any number of events past their retention, and leaves the rest and the newest event', async () => {
     const { make, pass, sweep, handle } = node(kept({ events: '30d' }))
     for (let index = 0; index < 450; index += 1) await make(`old ${index}`)
