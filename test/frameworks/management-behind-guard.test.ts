@@ -1,6 +1,4 @@
-import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { RequestListener } from 'node:http'
 import express from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
@@ -16,27 +14,23 @@ import { faultyStore } from 'latchkey/testing'
 import * as onWeb from 'latchkey/web'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { listen } from '../support/http/listen.js'
 
 type Send = (path: string, init: RequestInit) => Promise<{ readonly status: number }>
 type Options = { readonly actor: () => undefined } & Pick<onWeb.ManagementOptions, 'rateLimit'>
 
-const listen = async (listener: RequestListener): Promise<Send> => {
-  const server = createServer(listener).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return (path, init) => fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, init)
+const serve = async (listener: RequestListener): Promise<Send> => {
+  const origin = await listen(listener)
+  return (path, init) => fetch(origin + path, init)
 }
 
 /** The management API on every framework, behind a guard of the same instance. */
 const servers: { readonly [framework: string]: (tokens: Latchkey, options: Options) => Send | Promise<Send> } = {
-  Express: (tokens, options) => listen(express().use('/m', onExpress.authenticate(tokens), onExpress.management(tokens, options))),
+  Express: (tokens, options) => serve(express().use('/m', onExpress.authenticate(tokens), onExpress.management(tokens, options))),
   Koa: (tokens, options) => {
     const app = new Koa()
     app.use(onKoa.authenticate(tokens)).use(mount('/m', onKoa.management(tokens, options)))
-    return listen(app.callback())
+    return serve(app.callback())
   },
   Fastify: async (tokens, options) => {
     const app = fastify({ forceCloseConnections: true })

@@ -1,6 +1,4 @@
-import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { RequestListener } from 'node:http'
 import express from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
@@ -15,6 +13,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { authenticate as onWeb } from 'latchkey/web'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { expect, it, onTestFinished } from 'vitest'
+import { listen } from '../support/http/listen.js'
 
 type Send = (headers: Record<string, string>) => Promise<{ readonly status: number }>
 
@@ -22,14 +21,9 @@ const quiet = { onWarning: () => undefined }
 /** The second guard also reads a field that the first guard ignores, so a request can pass the first and be refused by the second. */
 const strict = { ...quiet, credential: ['bearer', { header: 'x-api-key' }] } as const
 
-const listen = async (listener: RequestListener): Promise<Send> => {
-  const server = createServer(listener).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return (headers) => fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/api`, { headers })
+const serve = async (listener: RequestListener): Promise<Send> => {
+  const origin = await listen(listener)
+  return (headers) => fetch(`${origin}/api`, { headers })
 }
 
 const servers: { readonly [framework: string]: (tokens: Latchkey) => Send | Promise<Send> } = {
@@ -37,7 +31,7 @@ const servers: { readonly [framework: string]: (tokens: Latchkey) => Send | Prom
     const app = express()
     app.use(onExpress(tokens, { ...quiet, optional: true }))
     app.use('/api', onExpress(tokens, strict), (_req, res) => void res.json({}))
-    return listen(app)
+    return serve(app)
   },
   Koa: (tokens) => {
     const app = new Koa()
@@ -46,7 +40,7 @@ const servers: { readonly [framework: string]: (tokens: Latchkey) => Send | Prom
     app.use((ctx) => {
       ctx.body = {}
     })
-    return listen(app.callback())
+    return serve(app.callback())
   },
   Fastify: async (tokens) => {
     const app = fastify()

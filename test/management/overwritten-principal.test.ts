@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import express, { type RequestHandler } from 'express'
 import { Hono } from 'hono'
 import { authenticate, management, requireScopes } from 'latchkey/express'
@@ -7,13 +5,7 @@ import * as onHono from 'latchkey/hono'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createGateway } from '../extensions/jwt/support.js'
 import { instance, mint, until } from '../latchkey/harness.js'
-
-const listen = async (app: express.Express): Promise<string> => {
-  const server = app.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => void server.close())
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
+import { listen } from '../support/http/listen.js'
 
 const overwrite =
   (properties: object): RequestHandler =>

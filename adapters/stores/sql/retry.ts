@@ -8,9 +8,10 @@ const LONGEST_PAUSE_MS = 100
 /** A connection that died while idle fails soon. If the failure takes longer, the work may have been done and the caller has timed out. */
 const SAYS_SO_WITHIN_MS = 1_000
 
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
 /** Waits for at most a fifth of a second, longer with each attempt. */
-export const pause = (attempt: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, Math.min(2 ** attempt, LONGEST_PAUSE_MS) * (0.5 + Math.random())))
+export const pause = (attempt: number): Promise<void> => sleep(Math.min(2 ** attempt, LONGEST_PAUSE_MS) * (0.5 + Math.random()))
 
 /** Thrown by work with an unknown outcome, which must not be repeated. Its cause is rethrown. */
 export class Unrepeatable extends Error {

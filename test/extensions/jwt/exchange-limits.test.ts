@@ -59,3 +59,10 @@ it('an exchange for an owner who was found to be gone too often says that nothin
   for (let times = 0; last.status !== 429 && times < 1000; times += 1) last = await ask()
   expect(limitsIn(last)).toEqual({ status: 429, policy: null, limits: '"token";r=0;t', retries: true })
 })
+
+it('refused exchanges are limited separately from allowed exchanges', async () => {
+  const { ask } = await world()
+  const statuses: number[] = []
+  for (const scope of ['c', 'c', 'c', 'c', 'a', 'a', 'a']) statuses.push((await ask(scope)).status)
+  expect(statuses).toEqual([400, 400, 400, 429, 200, 200, 429])
+})

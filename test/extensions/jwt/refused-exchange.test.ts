@@ -90,25 +90,6 @@ describe('a refused exchange', () => {
     expect(await node.system.usage(record.id)).toMatchObject({ total: 0, refused: 0 })
   })
 
-  it('refused exchanges are limited separately from allowed exchanges', async () => {
-    const limiter = new RateLimiterMemory({ points: 2, duration: 60 })
-    const tokens = latchkey({
-      prefix: 'acme_live',
-      store: memoryStore(),
-      scopes: { a: 'b', c: 'd' },
-      rateLimit: { limits: [{ name: 'token', by: 'token', limiter }], onFailure: 'refuse' },
-    })
-    const { token } = await tokens.system.create({ name: 'x', scopes: ['a'] })
-    const buy = exchange(tokens, { issuer: ISSUER, audiences: ['stock'], keys: [await generateSigningKey()] })
-    const ask = async (scope: string) => {
-      const body = new URLSearchParams({ grant_type: GRANT, subject_token: token, subject_token_type: ACCESS_TOKEN, scope })
-      return (await buy(new Request(ISSUER, { method: 'POST', body }))).status
-    }
-    const statuses: number[] = []
-    for (const scope of ['c', 'c', 'c', 'c', 'a', 'a', 'a']) statuses.push(await ask(scope))
-    expect(statuses).toEqual([400, 400, 400, 429, 200, 200, 429])
-  })
-
   it('an exchange that fails because of the signing key is refunded and not counted as a use', async () => {
     const tokens = latchkey({
       prefix: 'acme_live',

@@ -1,6 +1,7 @@
 import type { CompiledQuery, QueryResult } from 'kysely'
 import { StoreUnavailableError } from '../../../../src/errors.js'
 import { askRaw, driveSync, type Engine, type Steps } from '../engine.js'
+import { sleep } from '../retry.js'
 import { isUpToDate, migrationSteps } from '../schema/migrate.js'
 import type { Names } from '../schema/table-names.js'
 import { onlyReads, type SqliteHandle } from './sqlite-handle.js'
@@ -8,8 +9,6 @@ import { HELD, isBusy, isWithin, LOCKED, sqliteQuirks } from './sqlite-quirks.js
 
 /** A migration by another process may take longer than a write. */
 const MIGRATION_BUSY_MS = 30_000
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Runs the work now. While another process has the file locked, retries after short sleeps, which do not block the event loop. */
 const patiently = <T>(busyMs: number, work: () => T): T | Promise<T> => {

@@ -7,6 +7,7 @@ import type { BulkResult, RevocationStamp, TokenFilter } from '../../../../src/s
 import { chunks, type Sql } from '../context.js'
 import { ask, HeldSignal, type Steps } from '../engine.js'
 import { oneAtATime } from '../one-at-a-time.js'
+import { sleep } from '../retry.js'
 import { BULK_ROW } from '../schema/lock-rows.js'
 import type { Tables } from '../schema/schema.js'
 import type { Wide } from '../schema/token-columns.js'
@@ -230,8 +231,6 @@ const ATTEMPTS_IN_STEPS = 3
 
 /** The longest rest after an attempt that found a token locked. Otherwise, a revocation rests as long as its attempt took. */
 const LONGEST_REST_MS = 5_000
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Runs the large revocations of each store one after another. They would wait for one another anyway, each holding a connection. */
 const inLine = oneAtATime<Sql>()
