@@ -36,9 +36,11 @@ app.get('/api/stock/events', requireScopes('inventory:read'), (req, res) => {
   res.on('close', () => clearInterval(timer))
 })
 // A placeholder for the page on which your users revoke their tokens.
-app.post('/revoke/:id', async (req, res) => {
-  await tokens.system.revoke(req.params.id, { reason: 'asked for' })
-  res.json({ revoked: true })
+app.post('/revoke/:id', (req, res, next) => {
+  tokens.system
+    .revoke(req.params.id, { reason: 'asked for' })
+    .then(() => res.json({ revoked: true }))
+    .catch(next)
 })
 
 const server = app.listen(Number(process.env.PORT ?? 0), '127.0.0.1')

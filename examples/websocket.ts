@@ -12,8 +12,10 @@ import { WebSocket, WebSocketServer } from 'ws'
 const tokens = latchkey({ prefix: 'acme_test', store: memoryStore(), scopes: { 'stock:watch': 'Follow stock' } })
 
 const app = express()
-app.post('/ticket', authenticate(tokens), async (req, res) => {
-  res.set('cache-control', 'no-store').json(await createTicket(tokens, req.principal))
+app.post('/ticket', authenticate(tokens), (req, res, next) => {
+  createTicket(tokens, req.principal)
+    .then((ticket) => res.set('cache-control', 'no-store').json(ticket))
+    .catch(next)
 })
 // Returns errors from createTicket(), such as rate_limited, in the same form as every other refusal.
 const answerErrors: ErrorRequestHandler = (error, _req, res, next) => {

@@ -182,7 +182,7 @@ export class NotFoundError extends LatchkeyError<'not_found'> {
   }
 }
 
-/** The change conflicts with the current state of the tokens. After a stale `version`, `error.version` is the current one. */
+/** The change conflicts with the current state of the tokens. If `version` was stale, `error.version` is the current version. */
 export class ConflictError extends LatchkeyError<'conflict' | 'idempotency_key_reused' | 'token_limit_reached'> {}
 
 /** The actor tried to grant more than it has. */

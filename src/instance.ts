@@ -232,7 +232,7 @@ export type Internals = Decider & {
   consumers(): Promise<readonly ConsumerHealth[]>
   /** Calls `watch` for each call to the store, and the returned function when that call ends; `undefined` stops this. */
   watchStore(watch: ((method: StoreMethod) => (error?: unknown) => void) | undefined): void
-  /** Returns the current permissions of the token with this ID, regardless of who presents it. Answers from memory where `decide` would; counts nothing. */
+  /** Returns the current permissions of the token with this ID, regardless of who presents it. Answers from memory if `decide` would, and counts nothing. */
   standing(id: string, ip?: string, leftMs?: number): MaybePromise<Standing>
   /** Returns the actor, whose address is `ip` unless it names another, and its verbs, which share the `allowance` and are queued under `turns`. */
   actAs(actor: unknown, ip?: string, allowance?: Allowance, turns?: string): { readonly handle: TokenHandle; readonly actor: Actor }

@@ -164,6 +164,8 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     health: () => health(context, closing !== undefined),
     close: () => {
       context.openUses.close()
+      // From now on, the first call that hangs is the last one, including calls of the upkeep that is ending.
+      context.store.beginClose()
       closing ??= Promise.all(upkeep.map((task) => task.stop())).then(() => close(context))
       return closing
     },

@@ -142,7 +142,7 @@ export type Settings = {
   readonly onEvent: ((event: AuditEvent) => unknown) | undefined
   readonly faults: FaultOptions
   readonly clock: () => number
-  /** The same as `clock`, unless the host has its own. Then absent, because only the wall clock shows for how long a machine was asleep. */
+  /** The same as `clock`; absent if the host passed its own clock, because only the wall clock shows for how long a machine was asleep. */
   readonly wall: (() => number) | undefined
   readonly monotonic: () => number
   readonly random: RandomSource

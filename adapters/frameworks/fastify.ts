@@ -8,7 +8,8 @@ import type {
 } from 'fastify'
 import { endpointName } from '../../src/activity/endpoint-name.js'
 import { InvalidInputError, LatchkeyError } from '../../src/errors.js'
-import { createGuard, type GuardOutcome } from '../../src/http/authenticate.js'
+import type { GuardOutcome } from '../../src/http/admission.js'
+import { createGuard } from '../../src/http/authenticate.js'
 import { markGuard } from '../../src/http/guard-marks.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
@@ -19,15 +20,15 @@ import { tellRoute } from '../../src/http/tell-route.js'
 import { createTrustCheck } from '../../src/http/trust-check.js'
 import { type Authenticator, deciderOf, type Latchkey } from '../../src/instance.js'
 import type { ManagementOptions as Manage } from '../../src/management/index.js'
-import { pathIn } from '../../src/management/target.js'
+import { pathIn, pathOf } from '../../src/management/target.js'
 import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
 import { isRequest } from '../../src/policy/misgiven.js'
 import { detached } from '../../src/policy/option-reader.js'
 import { isThenable } from '../../src/store/deadline.js'
-import { followUse } from './node/close.js'
 import { addressOf } from './node/fetch.js'
+import { followUse } from './node/follow-use.js'
 import { manage, openManagement } from './node/management.js'
 import { fastifyBelievesCallers } from './node/trust.js'
 import { keepVary, withVary } from './node/vary.js'
@@ -110,17 +111,20 @@ function createEntrance(
       reply.header('vary', withVary(reply.getHeader('vary'), vary))
       keepVary(reply.raw, vary)
     }
-    followUse(use, reply.raw, () => endpointOf(request), principal)
+    followUse(use, reply.raw, endpointOf, request, principal)
     return undefined
   }
 
-  const enter = (outcome: GuardOutcome, request: FastifyRequest, reply: FastifyReply): PlainResponse | undefined =>
-    guard.admitBy(request, () => admitAs(outcome, request, reply))
+  const enter = (outcome: GuardOutcome, request: FastifyRequest, reply: FastifyReply, done: () => void): void =>
+    proceed(guard.admitBy(admitAs, outcome, request, reply), reply, done)
+
+  const enterLate = (outcome: PromiseLike<GuardOutcome>, request: FastifyRequest, reply: FastifyReply, done: () => void): void =>
+    void outcome.then((settled) => enter(settled, request, reply, done))
 
   return (request, reply, done) => {
     const outcome = decide(request)
-    if (isThenable(outcome)) void outcome.then((settled) => proceed(enter(settled, request, reply), reply, done))
-    else proceed(enter(outcome, request, reply), reply, done)
+    if (isThenable(outcome)) enterLate(outcome, request, reply, done)
+    else enter(outcome, request, reply, done)
   }
 }
 
@@ -163,7 +167,7 @@ export function requireScopes<
     const request = incoming as FastifyRequest
     const reply = outgoing as FastifyReply
     const refusal = check(request)
-    if (isThenable(refusal)) void refusal.then((settled) => proceed(settled, reply, done))
+    if (isThenable(refusal)) proceedLate(refusal, reply, done)
     else proceed(refusal, reply, done)
   })
 }
@@ -251,7 +255,7 @@ function hostnameOf({ raw, host, hostname }: FastifyRequest): string {
 // returns the pattern, which matches no request.
 function mountPathOf({ url, params }: FastifyRequest, prefix: string): string {
   if (!prefix.includes(':')) return prefix
-  const [path = ''] = pathIn(url).split('?')
+  const path = pathOf(url)
   const requested = path.split('/')
   const mountPath = prefix
     .replace(/\/+$/, '')
@@ -265,6 +269,10 @@ function mountPathOf({ url, params }: FastifyRequest, prefix: string): string {
 function proceed(refusal: PlainResponse | undefined, reply: FastifyReply, done: () => void): void {
   if (refusal === undefined) done()
   else send(reply, refusal)
+}
+
+function proceedLate(refusal: PromiseLike<PlainResponse | undefined>, reply: FastifyReply, done: () => void): void {
+  void refusal.then((settled) => proceed(settled, reply, done))
 }
 
 function send(reply: FastifyReply, response: PlainResponse): void {

@@ -74,13 +74,16 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
       method: c.req.method,
       headers: c.req.raw.headers,
       ip: ip?.(c),
-      host: () => new URL(c.req.url).host,
     }),
+    host: (c) => new URL(c.req.url).host,
     headers: (c) => c.req.raw.headers,
     trustsProxy: () => undefined,
   })
   const { vary, optional, decider, secretsOf } = decide.guard
-  const leave = (c: Context): void => handOver(decider, waitUntil && ((work) => waitUntil(work, c)), { secrets: () => secretsOf(c) })
+  const leave =
+    waitUntil === undefined
+      ? () => undefined
+      : (c: Context): void => handOver(decider, (work) => waitUntil(work, c), { secrets: () => secretsOf(c) })
   const authenticateRequest: MiddlewareHandler = async (c, next) => {
     checkContext(c)
     const outcome = decide(c)
@@ -89,17 +92,19 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
       leave(c)
       return toResponse(response)
     }
-    c.set('principal', principal)
-    // The pattern that matched last, never the requested path.
-    const over = use?.follow(() => endpointName(c.req.method, routePath(c)))
-    if (vary !== undefined) c.header('vary', vary, { append: true })
+    const over = use?.follow(endpointOf, c)
     try {
+      c.set('principal', principal)
+      if (vary !== undefined) c.header('vary', vary, { append: true })
       await next()
     } finally {
-      if (vary !== undefined) keepVary(c, vary)
-      over?.()
-      leave(c)
-      if (principal !== undefined) endWithResponse(c, principal)
+      try {
+        if (vary !== undefined) keepVary(c, vary)
+      } finally {
+        over?.()
+        leave(c)
+        if (principal !== undefined) endWithResponse(c, principal)
+      }
     }
   }
   return optional ? authenticateRequest : markGuard(authenticateRequest)
@@ -118,7 +123,7 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
 export function requireScopes<const First extends FirstInput, const Rest extends RestInput<First, Context>>(
   ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
 ): MiddlewareHandler {
-  const check = createScopeCheck<Context>(args, (c) => endpointName(c.req.method, routePath(c)))
+  const check = createScopeCheck<Context>(args, endpointOf)
   return markGuard(async function requireScopesOfRequest(c, next) {
     const answer = check(c)
     const refusal = isThenable(answer) ? await answer : answer
@@ -183,6 +188,11 @@ export function management(tokens: Latchkey, given: ManagementOptions): Hono {
   return new Hono().all('/*', markGuard(manageTokens))
 }
 
+// The pattern that matched last, never the requested path.
+function endpointOf(c: Context): string {
+  return endpointName(c.req.method, routePath(c))
+}
+
 // Express requests and Koa contexts.
 function checkContext(c: object): void {
   const { req } = c as { readonly req?: object }
@@ -210,7 +220,7 @@ function arrivalOf(env: unknown): { readonly target?: string; readonly bodyTaken
  */
 function endWithResponse(c: Context, principal: Principal): void {
   const { outgoing, incoming } = Object(c.env) as { readonly outgoing?: Closing; readonly incoming?: { readonly socket?: Closing } }
-  if (typeof outgoing?.once === 'function') endRequestWith(principal, outgoing, onClose)
+  if (typeof outgoing?.on === 'function') endRequestWith(principal, outgoing, onClose)
   // If an inner guard refused, no handler has responded.
   else if (!c.finalized || c.req.method === 'HEAD' || c.res.status === 204 || c.res.status === 304) endRequest(principal)
   else if (!hasSignal(principal) && !isStream(c.res)) endRequestWith(principal, c.req.raw, onAbort)
@@ -221,7 +231,7 @@ function endWithResponse(c: Context, principal: Principal): void {
       c.res,
     )
   else if (!opensSocket(c)) endRequest(principal)
-  else if (typeof incoming?.socket?.once === 'function') endRequestWith(principal, incoming.socket, onClose)
+  else if (typeof incoming?.socket?.on === 'function') endRequestWith(principal, incoming.socket, onClose)
 }
 
 type Closing = Parameters<typeof onClose>[0]

@@ -1,6 +1,7 @@
 import type { Context, Middleware, Next } from 'koa'
 import { endpointName } from '../../src/activity/endpoint-name.js'
-import { createGuard, type GuardOutcome } from '../../src/http/authenticate.js'
+import type { GuardOutcome } from '../../src/http/admission.js'
+import { createGuard } from '../../src/http/authenticate.js'
 import { markGuard } from '../../src/http/guard-marks.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
@@ -8,15 +9,16 @@ import type { PlainResponse } from '../../src/http/problem.js'
 import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
 import { createTrustCheck } from '../../src/http/trust-check.js'
+import { undoUse } from '../../src/http/use.js'
 import { type Authenticator, deciderOf, type Latchkey } from '../../src/instance.js'
 import type { ManagementOptions as Manage } from '../../src/management/index.js'
-import { pathIn } from '../../src/management/target.js'
+import { pathIn, pathOf } from '../../src/management/target.js'
 import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
 import { isThenable } from '../../src/store/deadline.js'
-import { followUse } from './node/close.js'
 import { addressOf } from './node/fetch.js'
+import { followUse } from './node/follow-use.js'
 import { manage, openManagement } from './node/management.js'
 import { keepVary } from './node/vary.js'
 
@@ -59,17 +61,25 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
   const { vary, optional } = decide.guard
   function proceed({ response, principal, use }: GuardOutcome, ctx: Context, next: Next): unknown {
     if (response !== undefined) return send(ctx, response)
-    ctx.state.principal = principal
-    if (vary !== undefined) {
-      ctx.vary(vary)
-      keepVary(ctx.res, vary)
+    try {
+      ctx.state.principal = principal
+      if (vary !== undefined) {
+        ctx.vary(vary)
+        keepVary(ctx.res, vary)
+      }
+      followUse(use, ctx.res, endpointOf, ctx, principal)
+    } catch (error) {
+      undoUse(use)
+      throw error
     }
-    followUse(use, ctx.res, () => endpointOf(ctx), principal)
     return next()
   }
   function authenticateRequest(ctx: Context, next: Next): unknown {
     const outcome = decide(ctx)
-    return isThenable(outcome) ? outcome.then((settled) => proceed(settled, ctx, next)) : proceed(outcome, ctx, next)
+    return isThenable(outcome) ? proceedLate(outcome, ctx, next) : proceed(outcome, ctx, next)
+  }
+  function proceedLate(outcome: PromiseLike<GuardOutcome>, ctx: Context, next: Next): unknown {
+    return outcome.then((settled) => proceed(settled, ctx, next))
   }
   return optional ? authenticateRequest : markGuard(authenticateRequest)
 }
@@ -90,9 +100,11 @@ export function requireScopes<const First extends FirstInput, const Rest extends
   const check = createScopeCheck<Context>(args, endpointOf)
   const proceed = (refusal: PlainResponse | undefined, ctx: Context, next: Next): unknown =>
     refusal === undefined ? next() : send(ctx, refusal)
+  const proceedLate = (refusal: PromiseLike<PlainResponse | undefined>, ctx: Context, next: Next): unknown =>
+    refusal.then((settled) => proceed(settled, ctx, next))
   return markGuard(function requireScopesOfRequest(ctx: Context, next: Next) {
     const refusal = check(ctx)
-    return isThenable(refusal) ? refusal.then((settled) => proceed(settled, ctx, next)) : proceed(refusal, ctx, next)
+    return isThenable(refusal) ? proceedLate(refusal, ctx, next) : proceed(refusal, ctx, next)
   })
 }
 
@@ -138,7 +150,7 @@ export function management(tokens: Latchkey, options: ManagementOptions): Middle
       const route = routeOf(ctx)
       const known: unknown = Reflect.get(ctx, 'mountPath')
       // For a request to the mount path itself, koa-mount adds a slash. It is removed, because the page's links depend on the original path.
-      const path = pathIn(ctx.originalUrl).split('?')[0] === base ? pathIn(ctx.url).slice(1) : pathIn(ctx.url)
+      const path = pathOf(ctx.originalUrl) === base ? pathIn(ctx.url).slice(1) : pathIn(ctx.url)
       const url = addressOf({ headers: ctx.req.headers, protocol: ctx.protocol, hostname: ctx.hostname, path: base + path })
       return {
         url,

@@ -92,7 +92,7 @@ export class LatchkeyGuard implements CanActivate {
       const outcome = await this.#decide(request)
       const { guard } = this.#decide
       refuse(
-        guard.admitBy(request, () => admitAs(outcome, guard, request, response)),
+        guard.admitBy((settled, req, res) => admitAs(settled, guard, req, res), outcome, request, response),
         response,
       )
     }

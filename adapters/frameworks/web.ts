@@ -1,6 +1,6 @@
 import { endpointName } from '../../src/activity/endpoint-name.js'
 import { InvalidInputError } from '../../src/errors.js'
-import { admissionOf, admit } from '../../src/http/admission.js'
+import { type Admission, admissionOf, admit, withdraw } from '../../src/http/admission.js'
 import { type Authenticate, createGuard } from '../../src/http/authenticate.js'
 import { checkWaitUntil, handOver } from '../../src/http/hand-over.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
@@ -8,6 +8,7 @@ import { checkOptions, type AuthenticateOptions as Options, scopesIn } from '../
 import type { PlainResponse } from '../../src/http/problem.js'
 import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
+import { undoUse } from '../../src/http/use.js'
 import { type Authenticator, deciderOf, type Latchkey } from '../../src/instance.js'
 import { checkActor } from '../../src/management/check-actor.js'
 import { createManagement, type ManagementOptions as Manage } from '../../src/management/index.js'
@@ -107,13 +108,34 @@ async function decideOn(tokens: Authenticator, request: Request, given: Authenti
     handOver(decider, waitUntil, { secrets })
     return { principal: undefined, response: toResponse(response) }
   }
-  // A concurrent call for the same request may have been admitted in the meantime.
-  admit(request, outcome)
-  const refusal = await require?.(request)
-  use?.done(endpoint === undefined ? '' : endpointName(request.method, endpoint))
+  let refusal: Response | undefined
+  try {
+    const name = endpoint === undefined ? '' : endpointName(request.method, endpoint)
+    use?.routed(name)
+    refusal = await startCheck(require, request, outcome)
+    use?.done(name)
+  } catch (error) {
+    undoUse(use)
+    throw error
+  }
   handOver(decider, waitUntil, { secrets })
   // The caller must not find either of them on `Object.prototype`, where other code may have put one.
   return refusal === undefined ? { principal, response: undefined } : { principal: undefined, response: refusal }
+}
+
+/**
+ * Starts the check on the admission of this call. A concurrent call for the same request may have been admitted in the meantime. If one was refused, this
+ * admission has ended, and only this check still sees it.
+ */
+function startCheck(require: ScopeChecker | undefined, request: Request, admission: Admission): Promise<Response | undefined> | undefined {
+  const current = admission.use?.isRefused === true ? admissionOf(request) : admission
+  admit(request, admission)
+  try {
+    return require?.(request)
+  } finally {
+    if (current === undefined) withdraw(request)
+    else if (current !== admission) admit(request, current)
+  }
 }
 
 /**
@@ -187,9 +209,11 @@ const platform: Platform<Request> = {
     method: request.method,
     headers: request.headers,
     ip: addresses.get(request),
-    host: () => new URL(request.url).host,
   }),
+  host: (request) => new URL(request.url).host,
   trustsProxy: () => undefined,
+  // Batches handle the parts of one request separately.
+  keepsAdmission: true,
 }
 
 // Most calls pass only an address, an endpoint and a check. A guard depends on none of these, so one guard is created and reused.

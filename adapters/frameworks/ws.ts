@@ -99,6 +99,7 @@ export async function authenticateUpgrade(
   const { decide, check, endpoint } = door
   const { response, principal, use } = await decide(request)
   if (response !== undefined) return refused(response, socket)
+  use?.routed(endpoint)
   const refusal = await check?.(request)
   use?.done(endpoint)
   if (refusal !== undefined) {
@@ -111,7 +112,7 @@ export async function authenticateUpgrade(
   if (use === undefined) return { ok: true, principal, watch: () => undefined }
   onClose(
     socket,
-    use.follow(() => endpoint, undefined, principal),
+    use.follow((named) => named, endpoint, undefined, principal),
   )
   return { ok: true, principal, watch: endWith(principal.signal, socket) }
 }
@@ -126,8 +127,10 @@ export async function authenticateUpgrade(
  * @throws LatchkeyError `rate_limited` while the token has a thousand unused tickets
  * @example
  * ```ts
- * app.post('/ticket', authenticate(tokens), async (req, res) => {
- *   res.set('cache-control', 'no-store').json(await createTicket(tokens, req.principal))
+ * app.post('/ticket', authenticate(tokens), (req, res, next) => {
+ *   createTicket(tokens, req.principal)
+ *     .then((ticket) => res.set('cache-control', 'no-store').json(ticket))
+ *     .catch(next)
  * })
  * ```
  */

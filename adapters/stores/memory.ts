@@ -40,7 +40,7 @@ const FORGET_LEASES_AFTER = 24 * 3_600_000
  * Creates a store in the memory of this process, for tests and experiments.
  *
  * It keeps everything that the other stores keep, responds immediately, and loses everything when the process ends. `close()` keeps the data: another
- * instance over the same store can continue with it.
+ * instance that uses the same store can continue with it.
  *
  * @example
  * ```ts
@@ -117,7 +117,7 @@ export function memoryStore(...further: readonly unknown[]): TokenStore {
     }
     for (const event of left) events.replace(event)
     for (const event of told) events.append(event)
-    if (change.cutsFeed === true) feed.cut()
+    if (change.cutsFeed !== undefined) feed.cut(change.cutsFeed)
     feed.append([
       ...written.map(({ id }): FeedEntry => ({ tokenId: id })),
       ...gone.map((id): FeedEntry => ({ tokenId: id })),

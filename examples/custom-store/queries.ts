@@ -109,7 +109,10 @@ export function listSeals({ seals }: State, { prefix, after = 0, order, limit }:
 export function reportUsage(state: State, { tokenIds, from = 0, to = Number.POSITIVE_INFINITY, limit, stepMs }: UsageQuery): UsageRows {
   const asked = new Set(tokenIds)
   const counts = [...state.counts.values()].filter(({ tokenId, bucketAt }) => asked.has(tokenId) && from <= bucketAt && bucketAt < to)
-  if (stepMs !== undefined) return { counts: bySteps(counts, from, stepMs).sort(byKey).slice(0, limit), addresses: [] }
+  if (stepMs !== undefined) {
+    const summed = counts.slice(0, limit)
+    return { counts: bySteps(summed, from, stepMs).sort(byKey), addresses: [], summed: summed.length }
+  }
   const addresses = [...state.addresses.values()].filter(({ tokenId }) => asked.has(tokenId))
   return { counts: counts.sort(byKey).slice(0, limit), addresses: addresses.sort((a, b) => b.lastAt - a.lastAt).slice(0, 1000) }
 }

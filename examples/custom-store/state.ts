@@ -151,8 +151,15 @@ function applyChange(state: State, change: Change): void {
     if (seq !== undefined) state.events[index] = { ...after, seq }
   }
   for (const event of events) tell(state, event)
-  if (cutsFeed) state.feedFloor = state.feed.fill({}).length
+  if (cutsFeed !== undefined) cutFeed(state, cutsFeed)
   state.feed.push(...[...written.map(({ id }) => id), ...gone].map((id) => ({ id })), ...ownersChanged.map((owner) => ({ owner })))
+}
+
+/** Removes the entries up to a cursor, or all of them if the cursor is unknown. The indexes of the others stay the same. */
+function cutFeed(state: State, upTo: string): void {
+  const end = /^\d{1,15}$/.test(upTo) ? Math.min(Number(upTo), state.feed.length) : state.feed.length
+  state.feed.fill({}, 0, end)
+  state.feedFloor = Math.max(state.feedFloor, end)
 }
 
 function applyRevocation(state: State, { filter, stamp, event }: Extract<Line, { do: 'revoke' }>): BulkResult {

@@ -1,6 +1,6 @@
 import type { Latchkey, TokenRecord } from 'latchkey'
 
-/** The token that the first start creates. Its text is known only then. Later starts have only the record. */
+/** The token that the first start creates. Its text is known only then; later starts have only the record. */
 export type First = { readonly token?: string; readonly record: TokenRecord }
 
 const NAME = 'Warehouse scanner'

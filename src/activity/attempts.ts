@@ -13,6 +13,8 @@ const MAX_ACTORS = 1000
 /** A management call that was refused. */
 export type Attempt = {
   readonly actorId: string
+  /** The owner of the token or other credential that acted. Absent for people, whom `actorId` identifies. */
+  readonly actorOwnerId?: string | undefined
   /** Distinguishes actors of different tenants that have the same ID. */
   readonly from: string
   /** The attempted verb or management API route. */
@@ -54,21 +56,21 @@ export class Attempts {
     return this.#events.pending
   }
 
-  note({ actorId, from, attempt, code, field, about: given, outOfReach, ip }: Attempt, now: number): void {
+  note({ actorId, actorOwnerId, from, attempt, code, field, about: given, outOfReach, ip }: Attempt, now: number): void {
     const about = ownFields(given)
     const { tenantId } = about
-    const kind = JSON.stringify([attempt, code, field, tenantId, about.tokenId, outOfReach])
+    const kind = JSON.stringify([attempt, code, field, tenantId, about.tokenId, about.ownerId, outOfReach])
     if (this.#isToldApart(JSON.stringify([actorId, tenantId]), kind, { from, about: concernedBy({ actorId, ...about }) })) {
       const details = { attempt, ...(field !== undefined && { field }), ...(outOfReach !== undefined && { tokenId: outOfReach }) }
       this.#events.note(JSON.stringify([actorId, kind]), () => ({ actorId, ...about, code, details }), now, ip, from)
     } else {
-      const scope = tenantId === undefined ? {} : { tenantId }
-      const key = JSON.stringify([actorId, tenantId, 'various'])
+      const scope = { ...(tenantId !== undefined && { tenantId }), ...(actorOwnerId !== undefined && { ownerId: actorOwnerId }) }
+      const key = JSON.stringify([actorId, actorOwnerId, tenantId, 'various'])
       this.#events.note(key, () => ({ actorId, ...scope, details: { attempts: 'various' } }), now, ip, from)
     }
   }
 
-  /** Changes the fields of the events that are not written yet. */
+  /** Changes the fields of the events that have not been written yet. */
   revise(change: (seen: Seen) => Seen): void {
     this.#events.revise(change)
   }

@@ -2,7 +2,7 @@ import { StoreUnavailableError } from '../errors.js'
 import type { ListedEvent } from '../model/event.js'
 
 /**
- * Receives an event as it is stored. `lost` fires when the handler is no longer waited for. `signal` fires at the same time, and also when the consumer
+ * Receives an event in its stored form. `lost` fires when latchkey stops waiting for the handler. `signal` fires at the same time, and also when the consumer
  * is stopping and gives the handler some time to finish.
  */
 export type ListedEventHandler = (event: ListedEvent, context: { readonly signal: AbortSignal; readonly lost: AbortSignal }) => unknown

@@ -21,12 +21,14 @@ const EVENTS_A_COMMIT = 120
 /** The fields that occurrences of one kind share. */
 export type Occasion = Omit<StoredEvent, 'id' | 'at' | 'prefix' | 'action' | 'ip' | 'count'>
 
-/** An occasion, and the address of its latest occurrence. */
+/** An occasion, and the client's address at its latest occurrence. */
 export type Seen = Occasion & Pick<StoredEvent, 'ip'>
 
 type Tally = {
   occasion: Occasion
   count: number
+  /** Whether the occasion no longer is the one that was described. */
+  isRevised: boolean
   ip: string | undefined
   lastAt: number
   /** On the monotonic clock; until then, further occurrences are only counted. */
@@ -107,10 +109,12 @@ export class CoalescedEvents {
     let tally = this.#tallies.get(key)
     if (tally === undefined) {
       const occasion = describe()
-      tally = { occasion, count: 0, ip, lastAt: at, quietUntil: 0 }
+      tally = { occasion, count: 0, isRevised: false, ip, lastAt: at, quietUntil: 0 }
       this.#tallies.put(key, { from: causer(), about: concernedBy(occasion) }, tally)
     } else {
-      if (tally.count === 0) tally.occasion = describe()
+      // The address of a further occurrence must not be in an event that no longer names whose address it is.
+      if (tally.count === 0 || tally.isRevised) tally.occasion = describe()
+      tally.isRevised = false
       if (from !== undefined || ip !== tally.ip) this.#tallies.causedAlsoBy(key, causer())
     }
     tally.count += 1
@@ -118,13 +122,17 @@ export class CoalescedEvents {
     tally.lastAt = at
   }
 
-  /** Changes the fields of the events that are not written yet. The number of occurrences stays the same. */
+  /**
+   * Changes the fields of the events that have not been written yet, unless `change` returns the same object. The number of occurrences stays the same. A
+   * further occurrence gets a new description.
+   */
   revise(change: (seen: Seen) => Seen): void {
     for (const tally of this.#tallies.values()) {
       const seen: Seen = { ...tally.occasion, ...(tally.ip !== undefined && { ip: tally.ip }) }
-      const { ip, ...occasion } = ownFields(change(seen))
-      tally.occasion = occasion
-      tally.ip = ip
+      const revised = change(seen)
+      if (revised === seen) continue
+      const { ip, ...occasion } = ownFields(revised)
+      Object.assign(tally, { occasion, ip, isRevised: true })
     }
   }
 

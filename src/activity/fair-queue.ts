@@ -3,16 +3,15 @@ export type Parties = { readonly from: string; readonly about: string }
 
 type Entry<V> = { readonly key: string; readonly value: V; readonly parties: Parties }
 
-/** The fraction of a full queue that is dropped in one step, so that the positions need not be recomputed for each new entry. */
+/** The fraction of a full queue that is dropped in one step, so that the positions do not have to be recomputed for each new entry. */
 const DROPPED_PART = 1 / 8
 
 /**
  * A bounded queue in which no party can crowd out another.
  *
- * Each entry has a position in two orders. The first order contains the entries that the same party caused, and alternates between the parties concerned.
- * The second contains the entries that concern the same party, and alternates between the parties that caused them. The later of the two positions counts,
- * so neither one caller with many victims nor many callers with one victim can delay other parties. When the queue is full, the entries with the latest
- * positions are dropped.
+ * Each entry has a position in two orders. In the first, the entries that a party caused alternate between the parties that they concern. In the second, the
+ * entries that concern a party alternate between the parties that caused them. The later of the two positions counts, so neither one caller with many victims
+ * nor many callers with one victim can delay other parties. When the queue is full, the entries with the latest positions are dropped.
  */
 export class FairQueue<V> {
   readonly #entries: Map<string, Entry<V>> = new Map()

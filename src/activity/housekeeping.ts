@@ -1,7 +1,7 @@
 import type { Report } from '../store/reporter.js'
 import type { Background } from '../store/timer.js'
 
-/** Work that is done off the request's path: writing counts and coalesced events, and placing events that hosts committed. */
+/** Work that is done off the request path: writing counts and coalesced events, and placing events that hosts committed. */
 export type Chores = {
   readonly flush: () => Promise<void>
   /** Returns whether there is anything left to flush. */

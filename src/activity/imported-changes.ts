@@ -29,7 +29,7 @@ export type ImportedChangesOptions = {
 type Step = (stored: StoredToken, now: number) => Promise<{ readonly record: StoredToken; readonly event: StoredEvent } | undefined>
 
 /**
- * Writes changes that verification found necessary for imported tokens, later and off the request's path.
+ * Writes changes that verification found necessary for imported tokens, later and off the request path.
  *
  * A slow hash is replaced by our digest, and a token is revoked if its secret was also imported in another format and revoked there. A digest is remembered
  * until it is written, so that this node computes the slow hash of a token only once. Other changes in between, such as a revocation, are preserved, because
@@ -38,7 +38,7 @@ type Step = (stored: StoredToken, now: number) => Promise<{ readonly record: Sto
 export class ImportedChanges {
   readonly #options: ImportedChangesOptions
   readonly #waiting: Map<string, Proven> = new Map()
-  /** The IDs of revoked tokens, by the ID of the token to revoke because of them. */
+  /** Maps the ID of each token to revoke to the ID of the revoked token that is the reason. */
   readonly #ending: Map<string, string> = new Map()
 
   constructor(options: ImportedChangesOptions) {

@@ -102,8 +102,8 @@ export class Parts<T> {
     return written
   }
 
-  // Half of a refused part is tried immediately, and as often as a whole part once it cannot be split further, so that no item is dropped by
-  // chance.
+  // A half of a refused part is split as soon as the store refuses it. A half that cannot be split further is tried as often as a whole part, so that no
+  // item is dropped by chance.
   async #isRefused({ part, suspect }: Part<T>, error: unknown): Promise<boolean> {
     if (!isRefusal(error)) throw error
     this.#error = error

@@ -55,7 +55,7 @@ export type ConsumerReads = {
 /**
  * Reads data for callers who need the state after their call.
  *
- * Callers that arrive during a read share the next one, and reads are at least the gap apart. The cost therefore does not depend on how many callers ask, or
+ * Callers that arrive during a read share the next one, and reads are at least `gapMs` apart. The cost therefore does not depend on how many callers ask, or
  * how often.
  */
 export class FreshRead<T> {

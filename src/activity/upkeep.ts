@@ -32,10 +32,10 @@ export type UpkeepTimes = {
   /** When any node last did the task; 0 before the first time. */
   readonly since: number
   /**
-   * The instant that removals may be based on. A node that is alone, and was the last one to do the task, uses its own clock. Any other node uses the last run,
-   * however far ahead its own clock is, or 0 (no instant) if the last run is in the future. If at least one node of a cluster has the right time, it
-   * moves the last run back to that time, so no wrong clock removes anything still valid. For a node that is alone, the clock of the store's server is
-   * checked as well.
+   * The instant that removals may be based on. A node uses its own clock if no other node is known and it was the last one to do the task. Otherwise, it uses
+   * the last run, however far ahead its own clock is, or 0 (no instant) if the last run is in the future. If at least one node of a cluster has the right
+   * time, it moves the last run back to that time, so no wrong clock removes anything still valid. If no other node is known, the clock of the store's
+   * server is checked as well.
    */
   readonly sure: number
 }

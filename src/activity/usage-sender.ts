@@ -44,7 +44,7 @@ export class UsageSender {
     })
   }
 
-  /** The part that is not written yet. */
+  /** The part that has not been written yet. */
   get left(): readonly UsageSheet[] {
     return this.#parts.left
   }
@@ -98,7 +98,7 @@ export class UsageSender {
   }
 }
 
-/** Returns how many uses a sheet contains. */
+/** Returns how many uses these counters contain. */
 export function usesOf({ counts }: UsageSheet): number {
   return counts.reduce((sum, { count }) => sum + count, 0)
 }

@@ -1,13 +1,13 @@
-/** The part of the free room that one party may hold. The fuller the buffer, the less each party may hold, so that some room is always left for others. */
+/** The share of the free space that one party may hold. The fuller the buffer, the less each party may hold, so some space is always left for others. */
 const PART = 1 / 4
 
-/** The room that is left in the buffer: for tokens, and for rows with their endpoints and addresses. */
+/** The space that is left in the buffer: for tokens, and for rows with their endpoints and addresses. */
 type Free = { slots: number; rows: number }
 
 /** The fields of a token that name its party. */
 export type Party = { readonly tenantId?: string | undefined; readonly ownerId?: string | undefined }
 
-/** The part of the buffer that one party holds. */
+/** The share of the buffer that one party holds. */
 export class UsageShare {
   readonly #free: Free
   #slots = 0
@@ -27,7 +27,7 @@ export class UsageShare {
     this.#free.rows -= 1
   }
 
-  /** Returns `false` if this party may add no token. */
+  /** Returns `false` if this party must not add another token. */
   takeSlot(): boolean {
     if (this.#slots >= this.#free.slots * PART) return false
     this.#slots += 1

@@ -40,7 +40,7 @@ export class UsageSlot {
     this.#share = share
   }
 
-  /** When the token was last accepted since the last flush; `undefined` if it was not. */
+  /** The most recent time at which the token was accepted since the last flush; `undefined` if it was not. */
   get touchedAt(): number | undefined {
     return this.#lastAt
   }

@@ -19,7 +19,7 @@ const CROWDED = 10_000
 /** The fields of a token by which its uses are counted. */
 type Counted = Party & { readonly id: string }
 
-/** Counts uses in memory and writes them in batches, off the request's path. */
+/** Counts uses in memory and writes them in batches, off the request path. */
 export class UsageRecorder {
   readonly #store: GuardedStore
   readonly #clock: () => number
@@ -70,7 +70,7 @@ export class UsageRecorder {
     if (at !== undefined) this.#slot(entry)?.touch(at, ip)
   }
 
-  /** Records that a credential was accepted at `now` and also ends with this token. The entry of the token may have left the cache. */
+  /** Records that a credential that also ends when this token ends was accepted at `now`. The entry of the token may have left the cache. */
   touchOther(token: Counted, now: number): void {
     const at = this.#dates.of(now)
     if (at !== undefined) this.#slotById(token)?.touch(at, undefined)

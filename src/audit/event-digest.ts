@@ -30,7 +30,9 @@ const FIELDS: { readonly [Field in keyof Required<ListedEvent>]: 'plain' | 'pers
   erased: 'none',
 }
 
-/** An event, or a part of one that is not written yet. */
+const SALT = /^[0-9a-f]{32}$/
+
+/** An event, or a part of one that has not been written yet. */
 type Erasable = Partial<StoredEvent>
 
 const KINDS: ReadonlyMap<string, string> = new Map(Object.entries(FIELDS))
@@ -94,6 +96,8 @@ function checkErased({ actorId, erased }: StoredEvent, fields: ReadonlyMap<strin
 export function eventDigest(event: StoredEvent): string {
   const fields = personalFields(event)
   const erased = Object.entries(event.erased?.commitments ?? {})
+  // HMAC pads short keys with NUL, so another text could stand for the same salt (RFC 2104 §2).
+  if (event.salt !== undefined && !SALT.test(event.salt)) throw new TypeError('the salt of an event is malformed')
   if (event.erased !== undefined && event.salt !== undefined) throw new TypeError('an event with erased fields has a salt')
   if (event.erased !== undefined) checkErased(event, fields)
   if (erased.some(([path, commitment]) => fields.has(path) || !isHash(commitment))) throw new TypeError('an erased field is present')

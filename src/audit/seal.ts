@@ -38,7 +38,7 @@ export type Seal = {
  */
 export type FullSeal = Seal & { readonly leaves: readonly Leaf[] }
 
-/** Returns the hash of a seal, over everything but its signature. The next seal contains this hash, and the signature is made over it. */
+/** Returns the hash of a seal, over everything but its signature. The next seal contains this hash, and the signature signs it. */
 export function sealHash(seal: Seal): string {
   const { version, prefix, number, at, lastSeq, count, root, previous, prunedThrough } = seal
   return hashText('seal', canonicalJson({ version, prefix, number, at, lastSeq, count, root, previous, prunedThrough }))
@@ -75,7 +75,7 @@ export function storeSeal(seal: FullSeal): StoredSeal {
   return { prefix: seal.prefix, number: seal.number, body: JSON.stringify(seal) }
 }
 
-/** Reads a seal from a store; `undefined` if it is damaged. */
+/** Reads a seal from a store. Returns `undefined` if it is damaged. */
 export function openSeal({ prefix, number, body }: StoredSeal): FullSeal | undefined {
   try {
     const seal = readSeal(JSON.parse(body))
@@ -90,7 +90,7 @@ export function bareSeal({ leaves: _, ...seal }: FullSeal): Seal {
   return seal
 }
 
-/** Reads a seal with its leaves, as `exportAudit` returns it; `undefined` for anything else. */
+/** Reads a seal with its leaves, as `exportAudit` returns it. Returns `undefined` for anything else. */
 export function readSeal(value: unknown): FullSeal | undefined {
   const seal = readBareSeal(value)
   const { leaves } = Object(value) as { readonly leaves?: unknown }
@@ -112,7 +112,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof FullSeal>([
   'leaves',
 ])
 
-/** Reads a seal, with or without leaves; `undefined` for anything else, including a seal with a field that its hash does not cover. */
+/** Reads a seal, with or without leaves. Returns `undefined` for anything else, including a seal with a field that its hash does not cover. */
 export function readBareSeal(value: unknown): Seal | undefined {
   const { version, prefix, number, at, lastSeq, count, root, previous, prunedThrough, signature } = Object(value) as {
     readonly [Field in keyof Seal]?: unknown

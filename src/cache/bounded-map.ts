@@ -33,9 +33,9 @@ export class BoundedMap<V extends Visited> {
     this.#entries.delete(key)
   }
 
-  /** Visits every entry. */
-  deleteWhere(matches: (entry: V) => boolean): void {
-    for (const [key, entry] of this.#entries) if (matches(entry)) this.#entries.delete(key)
+  /** Visits every entry, including entries that are added during the iteration. */
+  values(): IterableIterator<V> {
+    return this.#entries.values()
   }
 
   clear(): void {

@@ -44,7 +44,7 @@ export class Budget {
     this.#set(key, Math.max(-debt, tokens - 1))
   }
 
-  /** Takes back one charge. */
+  /** Refunds one charge. */
   refund(key: string): void {
     const bucket = this.#buckets.get(key)
     if (bucket === undefined) return

@@ -25,7 +25,7 @@ export class CallerBudget {
     if (site !== undefined) this.#site.spend(keyOf(site, about))
   }
 
-  /** Takes back one charge. */
+  /** Refunds one charge. */
   refund(from: Origin, about: string = ''): void {
     const { limitedSite: site } = from
     this.#caller.refund(keyOf(from.caller, about))

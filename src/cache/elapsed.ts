@@ -1,7 +1,7 @@
 /** Running clocks never drift apart by this much between two readings. A larger difference means that the machine slept, or that a clock was set. */
 const APART_MS = 100
 
-/** Returns milliseconds since an arbitrary instant. A caller that has just read the wall clock passes what it showed, so that it is not read twice. */
+/** Returns milliseconds since an arbitrary instant. A caller that has just read the wall clock passes that time, so that it is not read twice. */
 export type ElapsedClock = (shown?: number) => number
 
 /**

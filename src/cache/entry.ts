@@ -16,7 +16,7 @@ const UNREADABLE = -2
 /**
  * A record as verification needs it, with only the data for the decision and the principal.
  *
- * It is small, because a cache contains very many of them: tokens share one object for the data that they have in common, and an expiry is two small
+ * It is small, because a cache contains so many of them: tokens share one object for the data that they have in common, and an expiry is two small
  * integers, which engines store inline. One large number would be a separate object.
  */
 export class Entry {
@@ -30,7 +30,7 @@ export class Entry {
   private readonly person: string
   /** The day on which the token expires, counted from the epoch; or `NEVER`, or `UNREADABLE`. */
   private readonly day: number
-  /** Twice the millisecond of that day, plus one while the second-chance bit of the cache is set. */
+  /** Twice the millisecond of that day, plus one while `visited` is true. */
   private time: number
   /** Where the usage recorder counts uses of this token. Only the recorder accesses it. */
   slot: unknown = undefined
@@ -65,7 +65,7 @@ export class Entry {
     return this.day === NEVER ? undefined : Number.NaN
   }
 
-  /** Second-chance bit of the cache. */
+  /** The second-chance bit, which the cache sets when the entry is used. */
   get visited(): boolean {
     return (this.time & 1) === 1
   }
@@ -173,7 +173,7 @@ function isCommon(parts: Parts): boolean {
 }
 
 /**
- * Creates the entry of a record.
+ * Creates the cache entry for a record.
  *
  * @throws StoreUnavailableError `store_unavailable`, if the record is corrupt
  */

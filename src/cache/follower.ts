@@ -84,7 +84,7 @@ export class Follower {
     this.#background = options.background
   }
 
-  /** Returns whether cached records can be trusted now. `shown`: what the wall clock has just shown. */
+  /** Returns whether cached records can be trusted now. `shown`: the wall-clock time that was just read. */
   isFresh(shown?: number): boolean {
     return this.#monotonic(shown) < this.#freshUntil
   }

@@ -112,7 +112,7 @@ export class SecretGuesses {
     this.#ofShared = new CallerBudget({ burst: 2000, perSecond: 100 }, monotonic)
   }
 
-  /** Returns whether this caller may not present a secret for this token now. */
+  /** Returns whether this caller has used up its attempts to present a secret for this token. */
   spent(named: Named, token: string): boolean {
     return this.#ofToken.spent(named, token) || this.#ofCaller(named).spent(named)
   }
@@ -122,7 +122,7 @@ export class SecretGuesses {
     if (!named.signed) this.#ofToken.spend(named, token)
   }
 
-  /** Takes back one charge of `spend`. */
+  /** Refunds one charge that `spend` made. */
   refund(named: Named, token: string): void {
     this.#ofToken.refund(named, token)
   }

@@ -12,7 +12,7 @@ export function refTo(controller: AbortController): ControllerRef {
   return COLLECTS ? new WeakRef(controller) : { deref: () => controller }
 }
 
-/** Creates a registry that calls back when a controller has been garbage-collected; `undefined` where the platform cannot report this. */
+/** Creates a registry that calls back when a controller has been garbage-collected. Returns `undefined` if the platform cannot report this. */
 export function createCollected(): FinalizationRegistry<() => void> | undefined {
   return COLLECTS ? new FinalizationRegistry((forget) => forget()) : undefined
 }

@@ -6,6 +6,7 @@ import { deferred } from '../store/deferred.js'
 import type { FoundRecords } from '../store/found-records.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
+import { noteUnanswered } from '../store/unanswered.js'
 import { LookupShares, type Origin } from './lookup-shares.js'
 
 /** Several small reads are faster than a large one, because this process handles the records of one read while the store works on another read. */
@@ -102,10 +103,19 @@ export class Loader<T> {
     return this.#enqueue(id, !fresh, caller).result
   }
 
-  /** Records that `id` changed: later callers no longer join a read that was sent earlier. */
+  /** Returns whether the store has not answered the oldest read for half of its deadline. */
+  hangs(): boolean {
+    const { monotonic, deadlineMs } = this.#options
+    for (const load of this.#loads.values()) if (load.sent) return load.dueAt - monotonic() <= deadlineMs / 2
+    return false
+  }
+
+  /** Records that `id` changed: later callers no longer join a read that was sent earlier, and a read that was not sent yet goes to the primary. */
   outdate(id: string): void {
     const load = this.#loads.get(id)
-    if (load === undefined || !load.sent) return
+    if (load === undefined) return
+    load.strict = true
+    if (!load.sent) return
     load.outdated = true
     this.#loads.delete(id)
   }
@@ -224,6 +234,7 @@ export class Loader<T> {
     if (late.length === 0) return
     const error = new DeadlineError('the store did not answer in time; reads were waiting for it')
     this.#options.report('store.find', error)
+    noteUnanswered(error)
     this.#queue = this.#queue.filter((load) => load.dueAt > now)
     for (const load of late) {
       // No caller waits for the result of this read, and later changes can no longer be matched with it.

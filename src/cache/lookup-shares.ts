@@ -39,7 +39,7 @@ export class Counts {
   }
 }
 
-/** Returns whether a party with this many places in a queue may take no more, while the queue has this many free places. */
+/** Returns whether a party that holds this many places in a queue has used up its share, given this many free places. */
 export function isShareUsedUp(taken: number, factor: number, free: number): boolean {
   return taken >= free * PART * factor
 }
@@ -53,7 +53,7 @@ export function isShareUsedUp(taken: number, factor: number, free: number): bool
 export class LookupShares {
   readonly #counts: Counts = new Counts()
 
-  /** Returns whether this caller may add no lookup while the queue has this many free places. */
+  /** Returns whether this caller has used up its share of the queue, given this many free places. */
   isUsedUp(from: Origin, free: number): boolean {
     const { caller, limitedSite: site } = from
     if (site !== undefined && isShareUsedUp(this.#counts.of(site), SITE_FACTOR, free)) return true

@@ -5,7 +5,7 @@ import type { Catalogue, ScopeSet } from '../policy/catalogue.js'
 import { supplied } from '../policy/option-reader.js'
 import { refuseLostLimits } from '../policy/read-input.js'
 import { readResources } from '../policy/resource.js'
-import { type CallSite, callOut, isThenable } from '../store/deadline.js'
+import { Allowance, type CallSite, callOut, isThenable } from '../store/deadline.js'
 import type { OwnerChange } from '../store/port.js'
 import type { Report } from '../store/reporter.js'
 import { BoundedMap } from './bounded-map.js'
@@ -16,7 +16,9 @@ const MAX_TENANTS_PER_OWNER = 100
 type Hook = (owner: { readonly ownerId: string; readonly tenantId?: string }) => unknown
 type Known = { readonly owned: Owned | null; readonly until: number }
 /** An owner's permissions in one tenant, known or being requested. */
-type Slot = { known: Known | undefined }
+type Slot = { known: Known | undefined; asking: Asking | undefined }
+/** A call of the hook that other verifications may join. */
+type Asking = { readonly began: number; readonly answer: Promise<Owned | null> }
 type Bucket = { visited: boolean; readonly byTenant: Map<string | undefined, Slot> }
 
 /** Current permissions of an owner. */
@@ -28,6 +30,8 @@ export class Owners {
   readonly #catalogue: Catalogue
   readonly #site: CallSite
   readonly #stalenessMs: number
+  /** How long after a call begins other verifications can join it. If it hangs, later ones must not wait for it until its deadline. */
+  readonly #joinableMs: number
   readonly #monotonic: () => number
   readonly #fresh: () => boolean
   readonly #owners: BoundedMap<Bucket> = new BoundedMap(MAX_OWNERS)
@@ -47,6 +51,7 @@ export class Owners {
     this.#catalogue = options.catalogue
     this.#site = { what: 'the owner callback', where: 'owner', deadlineMs: options.deadlineMs, report: options.report }
     this.#stalenessMs = options.stalenessMs
+    this.#joinableMs = Math.min(options.stalenessMs, options.deadlineMs / 4)
     this.#monotonic = options.monotonic
     this.#fresh = options.fresh
   }
@@ -61,13 +66,31 @@ export class Owners {
     const slot = this.#slot(ownerId, tenantId)
     const { known } = slot
     const now = this.#monotonic()
-    if (known !== undefined && now < known.until && this.#fresh()) return known.owned
-    const answer = this.#ask(ownerId, tenantId, leftMs)
+    const isFresh = this.#fresh()
+    if (known !== undefined && now < known.until && isFresh) return known.owned
+    const { asking } = slot
+    if (asking !== undefined && now < asking.began + this.#joinableMs && isFresh) return this.#join(asking, leftMs)
     const remember = (owned: Owned | null): Owned | null => {
-      slot.known = { owned, until: now + this.#stalenessMs }
+      const until = now + this.#stalenessMs
+      // A later call may have been answered first.
+      if (slot.known === undefined || slot.known.until < until) slot.known = { owned, until }
       return owned
     }
-    return isThenable(answer) ? answer.then(remember) : remember(answer)
+    // Others may join, so the call has the whole deadline, even if this verification has less time left.
+    const answer = this.#ask(ownerId, tenantId, undefined)
+    if (!isThenable(answer)) return remember(answer)
+    const begun: Asking = { began: now, answer: (answer as Promise<Owned | null>).then(remember) }
+    slot.asking = begun
+    const end = (): void => {
+      if (slot.asking === begun) slot.asking = undefined
+    }
+    begun.answer.then(end, end)
+    return this.#join(begun, leftMs)
+  }
+
+  #join({ answer }: Asking, leftMs: number | undefined): Promise<Owned | null> {
+    const { what, deadlineMs } = this.#site
+    return new Allowance({ monotonic: this.#monotonic, deadlineMs: leftMs ?? deadlineMs }).join(what, this.#site, answer)
   }
 
   /**
@@ -99,7 +122,7 @@ export class Owners {
     const current = bucket.byTenant.get(tenantId)
     if (current !== undefined) return current
     if (bucket.byTenant.size >= MAX_TENANTS_PER_OWNER) bucket.byTenant.clear()
-    const slot: Slot = { known: undefined }
+    const slot: Slot = { known: undefined, asking: undefined }
     bucket.byTenant.set(tenantId, slot)
     return slot
   }

@@ -1,5 +1,4 @@
 import type { MaybePromise } from '../model/json.js'
-import { ownFields } from '../model/own-fields.js'
 import type { Catalogue } from '../policy/catalogue.js'
 import { compileFilters, type Filtered } from '../store/compile-filter.js'
 import { callOut } from '../store/deadline.js'
@@ -7,21 +6,22 @@ import type { GuardedStore } from '../store/guarded-store.js'
 import type { OwnerChange, TokenFilter } from '../store/port.js'
 import type { Report } from '../store/reporter.js'
 import type { Background } from '../store/timer.js'
+import { isUnanswered } from '../store/unanswered.js'
 import { BoundedMap } from './bounded-map.js'
 import type { ElapsedClock } from './elapsed.js'
+import { Entries } from './entries.js'
 import { compileEntry, type Entry } from './entry.js'
 import { Follower } from './follower.js'
 import { GuessingBudget, namesOf } from './guessing.js'
 import { Loader } from './loader.js'
-import { Counts } from './lookup-shares.js'
+import { ownersIn } from './owners-in.js'
+import { Shown } from './shown.js'
 import { SparingDrops } from './sparing-drops.js'
+import { Unsettled } from './unsettled.js'
 
 const MAX_MISSES = 10_000
 /** How long an ID is remembered as missing. Short, so that a wrong answer from the store does not last. */
 const MISS_MS = 500
-
-/** The maximum number of tokens in host transactions that may still be open. */
-const MAX_EXPECTED = 10_000
 
 type Miss = { visited: boolean; readonly until: number }
 
@@ -63,18 +63,16 @@ export type RecordCacheOptions = {
  */
 export class RecordCache {
   readonly follower: Follower
-  readonly #entries: BoundedMap<Entry>
+  readonly #entries: Entries<Entry>
   readonly #misses: BoundedMap<Miss> = new BoundedMap(MAX_MISSES)
-  readonly #expected: BoundedMap<{ visited: boolean }> = new BoundedMap(MAX_EXPECTED)
+  readonly #shown: Shown
   readonly #loader: Loader<Entry | undefined>
   readonly #guessing: GuessingBudget
   readonly #sparing: SparingDrops
   readonly #options: RecordCacheOptions
   readonly #listener: RecordListener
   readonly #keeps: boolean
-  /** The tokens that are being changed, and the number of changes under way for each. */
-  readonly #changing: Counts = new Counts()
-  readonly #bulks: Set<(entry: Entry) => boolean> = new Set()
+  readonly #unsettled: Unsettled = new Unsettled()
   /** When this node last changed something. Until a later read has reached the end of the feed, a record of the feed's age may predate that change. */
   #changedAt = Number.NEGATIVE_INFINITY
 
@@ -82,10 +80,14 @@ export class RecordCache {
     this.#options = options
     this.#listener = listener
     this.#keeps = options.maxEntries !== undefined
-    this.#entries = new BoundedMap(options.maxEntries ?? 1)
+    this.#entries = new Entries(options.maxEntries ?? 1, options.background)
     this.#guessing = new GuessingBudget(options.monotonic)
-    const { elapsed, background } = options
-    this.#sparing = new SparingDrops({ drop: (filters) => this.bulkChanged(filters), elapsed, background })
+    const drop = (filters: readonly TokenFilter[]): void => {
+      this.bulkChanged(filters)
+      // The feed may not grow, and until it is read again, no replica can be used.
+      this.follower.wake()
+    }
+    this.#sparing = new SparingDrops({ ...options, drop })
     this.follower = new Follower(
       store,
       {
@@ -97,6 +99,7 @@ export class RecordCache {
       },
       { ...options, monotonic: options.elapsed },
     )
+    this.#shown = new Shown(this.follower)
     this.#loader = new Loader(
       store,
       () => ({ epoch: this.follower.epoch, position: this.follower.positionSince(this.#changedAt) }),
@@ -104,10 +107,10 @@ export class RecordCache {
         // Environments may share a store. No environment sees the tokens of another.
         const entry = record?.prefix === options.prefix ? compileEntry(record, options.catalogue) : undefined
         // A read that began before this node followed the feed, or before a change that is known by now, must not fill the cache.
-        const kept = this.#keeps && !this.#isUnsettled(load.id, entry)
+        const kept = this.#keeps && !this.#unsettled.includes(load.id, entry)
         if (kept && load.epoch === this.follower.epoch && !load.outdated) {
           if (entry === undefined) this.#misses.set(flat(load.id), { visited: false, until: options.elapsed() + MISS_MS })
-          else this.#entries.set(entry.id, entry)
+          else this.#entries.add(entry)
         }
         return entry
       },
@@ -115,7 +118,7 @@ export class RecordCache {
     )
   }
 
-  /** Returns the cached entry if it can be trusted now. `shown`: what the wall clock has just shown. */
+  /** Returns the cached entry if it can be trusted now. `shown`: the wall-clock time that was just read. */
   get(id: string, shown?: number): Entry | undefined {
     return this.#keeps && this.follower.isFresh(shown) ? this.#entries.get(id) : undefined
   }
@@ -137,13 +140,13 @@ export class RecordCache {
   }
 
   /**
-   * Reads the entry from the store; `undefined` if there is no such token, which is charged to the address. `leftMs` is the part of the deadline that
-   * earlier calls left.
+   * Reads the entry from the store. Returns `undefined` if there is no such token, which is charged to the address. `leftMs` is the part of the deadline
+   * that earlier calls left.
    *
    * @throws StoreUnavailableError `store_unavailable`
    */
   read(id: string, ip: string | undefined, leftMs?: number): Promise<Entry | undefined> {
-    const fresh = this.#keeps && this.follower.isFresh() && !this.#isUnsettled(id)
+    const fresh = this.#keeps && this.follower.isFresh() && !this.#unsettled.includes(id) && !this.#shown.isAhead(id)
     if (this.#keeps) this.follower.start()
     return this.#inTime(leftMs, () => this.#loader.load(id, fresh, namesOf(ip))).then(
       (entry) => {
@@ -151,7 +154,8 @@ export class RecordCache {
         return entry
       },
       (error) => {
-        const entry = this.#stale(id)
+        // A caller could otherwise have its revoked token accepted by using up its own share of the reads.
+        const entry = isUnanswered(error) || this.#loader.hangs() ? this.#stale(id) : undefined
         if (entry === undefined) throw error
         this.#options.report('verify', error)
         return entry
@@ -191,9 +195,25 @@ export class RecordCache {
   expect(id: string): void {
     this.changed(id)
     if (!this.#keeps) return
-    this.#expected.set(id, { visited: false })
+    this.#unsettled.expect(id)
     // Another node may notice the commit first, so this node must already follow the feed by then.
     this.follower.start()
+  }
+
+  /** Undoes one call of `expect`, because nothing was created. */
+  expectNot(id: string): void {
+    this.#unsettled.expectNot(id)
+  }
+
+  /**
+   * Ensures that no later verification sees a state of this token that is older than the one that a caller was shown, which another node may have written. Other
+   * tokens are not affected: many such calls must not send all reads to the primary.
+   */
+  shown(id: string): void {
+    this.#drop(id, false)
+    if (!this.#keeps || this.#shown.add(id, this.#options.elapsed())) return
+    this.#changedAt = this.#options.elapsed()
+    this.follower.wake()
   }
 
   /** Like `changed`, for a token whose current state is known to be committed. */
@@ -206,36 +226,22 @@ export class RecordCache {
    * Makes a change to these tokens. Until the store has finished the change, reads of the tokens do not fill the cache. So even if the caller stops waiting and
    * drops the tokens, every later verification sees the outcome once it is known.
    */
-  async changing<T>(ids: readonly string[], change: () => MaybePromise<T>): Promise<T> {
-    for (const id of ids) this.#changing.add(id)
-    try {
-      return await change()
-    } finally {
-      for (const id of ids) this.#changing.remove(id)
-      this.changedAll(ids)
-    }
+  changing<T>(ids: readonly string[], change: () => MaybePromise<T>): Promise<T> {
+    return this.#unsettled.during(ids, change, () => this.changedAll(ids))
   }
 
   /** Like `changing`, for all tokens that match. */
   async bulkChanging<T extends { readonly count: number }>(filter: TokenFilter, change: () => MaybePromise<T>): Promise<T> {
-    const matches = compileFilters([filter])
-    this.#bulks.add(matches)
     let result: T | undefined
-    try {
+    const noted = async (): Promise<T> => {
       result = await change()
-    } finally {
-      this.#bulks.delete(matches)
-      if (result?.count !== 0) this.bulkChanged([filter])
+      return result
     }
-    if (result.count === 0) await this.#sparing.drop(filter)
-    return result
-  }
-
-  // Returns whether the state of a token may be about to change without notice.
-  #isUnsettled(id: string, entry?: Entry): boolean {
-    if (this.#expected.get(id) !== undefined || this.#changing.of(id) > 0) return true
-    if (entry !== undefined) for (const matches of this.#bulks) if (matches(entry)) return true
-    return false
+    const made = await this.#unsettled.duringBulk(compileFilters([filter]), noted, () => {
+      if (result?.count !== 0) this.bulkChanged([filter])
+    })
+    if (made.count === 0) await this.#sparing.drop(filter)
+    return made
   }
 
   /** Ensures that no later verification sees the previous state of this token. */
@@ -249,7 +255,7 @@ export class RecordCache {
   }
 
   #drop(id: string, committed: boolean): void {
-    if (committed) this.#expected.delete(id)
+    if (committed) this.#unsettled.committed(id)
     this.#entries.delete(id)
     this.#misses.delete(id)
     this.#loader.outdate(id)
@@ -266,7 +272,7 @@ export class RecordCache {
     const own = filters.filter(({ prefix }) => prefix === this.#options.prefix)
     if (own.length === 0) return
     const matches = compileFilters(own)
-    this.#entries.deleteWhere(matches)
+    this.#entries.dropWhere(matches)
     this.#loader.outdateWhere(matches)
     this.#listener.bulkChanged(matches)
     // A revocation by owner means that the owner's permissions may have changed.
@@ -286,12 +292,6 @@ export class RecordCache {
     this.#entries.clear()
     this.#misses.clear()
   }
-}
-
-function ownersIn(filter: TokenFilter): readonly OwnerChange[] {
-  const { ownerId, tenantIds } = ownFields(filter)
-  if (ownerId === undefined) return []
-  return tenantIds === undefined ? [{ ownerId }] : tenantIds.map((tenantId) => ({ ownerId, tenantId }))
 }
 
 // The ID is a substring of a token, and engines keep the whole string alive behind a substring. A copy releases the token's text.

@@ -62,7 +62,7 @@ export type SignalSource = {
   readonly read: (id: string, own: boolean) => Promise<Watched | undefined>
   /** Starts following changes from other nodes. */
   readonly follow: () => void
-  /** Returns whether work with this token may go on although its record cannot be read. */
+  /** Returns whether work with this token may continue even though its record cannot be read. */
   readonly bridges: (id: string) => boolean
   readonly clock: () => number
   readonly report: Report

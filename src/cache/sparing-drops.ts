@@ -2,7 +2,7 @@ import { type Deferred, deferred } from '../store/deferred.js'
 import type { TokenFilter } from '../store/port.js'
 import type { Background } from '../store/timer.js'
 
-/** How often bulk revocations that match nothing may scan the whole cache, which takes milliseconds. */
+/** How often bulk revocations that match nothing may take effect on the cache. */
 const EVERY_MS = 50
 
 type Drops = {
@@ -13,7 +13,7 @@ type Drops = {
 
 /**
  * Drops the entries that match bulk revocations that found nothing to revoke, because another node may have revoked the tokens. Anyone can cause such
- * revocations at any rate, so they share one scan of the cache.
+ * revocations at any rate, so revocations in quick succession wait and share one drop.
  */
 export class SparingDrops {
   readonly #drops: Drops

@@ -8,15 +8,15 @@ import { HeldLines } from './lib/held-lines.js'
 import { inOptions } from './lib/in-options.js'
 import type { Lifetime } from './lib/lifetime.js'
 import { type Streams, say, write } from './lib/output.js'
-import { openSession, tellingOfNewFile } from './lib/session.js'
+import { openSession, tellingOfStore } from './lib/session.js'
 import { SuggestingCommand } from './lib/suggest.js'
 
 const EXIT_CODES = `
 Exit codes: 0 done; 1 refused or failed; 2 the command line was invalid; 3 the store did not respond, so the outcome is unknown.
 `
 
-/** The command whose purpose is to create the store's file. */
-const EXPECTS_NEW_FILE = 'migrate'
+/** The command whose purpose is to set up the store. */
+const SETS_UP = 'migrate'
 
 /** Runs one command line to completion, and returns the exit code. Never rejects. */
 export async function run(args: readonly string[], streams: Streams, lifetime: Lifetime): Promise<ExitCode> {
@@ -35,7 +35,7 @@ export async function run(args: readonly string[], streams: Streams, lifetime: L
           throw inOptions(command, error)
         }
       }
-      code = await (EXPECTS_NEW_FILE === command.name() ? perform() : tellingOfNewFile(session, perform))
+      code = await (SETS_UP === command.name() ? perform() : tellingOfStore(session, perform))
     })
   }
   const written: Promise<void>[] = []

@@ -1,18 +1,9 @@
-import type { OpenUse } from '../activity/open-uses.js'
 import type { Decider } from '../instance.js'
-import type { UseOutcome } from '../model/counted-use.js'
-import type { Principal, RateState } from '../model/principal.js'
-import { endRequest } from '../verify/principal.js'
+import type { Principal } from '../model/principal.js'
 import type { OnWarning } from './diagnostics.js'
-import { systemMonotonic } from './options.js'
 import type { PlainResponse } from './problem.js'
 import type { Refuse } from './refuse.js'
-
-/**
- * How long to wait after a client disconnects, or after the last check that was under way, before its use is counted. Another check may follow in the meantime:
- * nothing reports the end of the host's own work.
- */
-const COUNTED_AFTER_MS = 2_000
+import type { Use } from './use.js'
 
 /** A configured `authenticate(tokens, options)`. It makes the decisions; adapters only translate. */
 export type Guard = {
@@ -22,34 +13,17 @@ export type Guard = {
   readonly vary: string | undefined
   readonly onWarning: OnWarning | undefined
   readonly refuse: Refuse<unknown>
-  /** Passes an admitted request to its framework. If that throws, the request is refused. Returns the refusal, if any. */
-  readonly admitBy: (request: unknown, admit: () => PlainResponse | undefined) => PlainResponse | undefined
+  /** Returns whether a scope that a route requires exists, and warns if it does not. */
+  readonly knows: (scope: string) => boolean
+  /** Passes an outcome to its framework by calling `admit`. If that throws, the request is refused. Returns the refusal, if any. */
+  readonly admitBy: <Outcome extends { readonly use?: Use | undefined } | undefined, R, Response>(
+    admit: (outcome: Outcome, request: R, response: Response) => PlainResponse | undefined,
+    outcome: Outcome,
+    request: R,
+    response: Response,
+  ) => PlainResponse | undefined
   /** The credentials in a request. Errors from callbacks that receive the request must not quote them. */
   readonly secretsOf: (request: unknown) => readonly string[]
-}
-
-/** The part of a Node response that shows whether the response has begun. */
-type NodeResponse = { readonly headersSent?: unknown }
-
-/** One admitted use of a token, counted once: when its response is finished, or soon after it has begun. */
-export type Use = {
-  readonly tokenId: string | undefined
-  /** Adds the scopes that a check required, sorted and separated by spaces. */
-  required(scope: string): void
-  /** Returns the rate state when this token has no refusals left. */
-  refusalsSpent(): RateState | undefined
-  /** Delays the count until this check, which may still refuse the request, has ended and has recorded its result. Returns the check. */
-  during<T>(check: Promise<T>): Promise<T>
-  /** Records the code that a later check refused the request with. */
-  refused(code: Exclude<UseOutcome, 'allowed'>): void
-  /** Counts the use, the first time only. `endpoint` is the method and pattern of the route, or empty if unknown. */
-  done(endpoint: string): void
-  /**
-   * Provides the endpoint for a use that is counted before `done`, which happens at the next flush after this response has begun, or when the instance closes.
-   * Returns a function to call once the response has been sent or abandoned. It stops watching the principal's token for this request, and counts the use
-   * unless a later check can still refuse it.
-   */
-  follow(endpointOf: () => string, response?: NodeResponse, principal?: Principal): () => void
 }
 
 /** An admission by a guard, with its principal. Without a principal, the guard was optional and the request had no credential. */
@@ -63,8 +37,23 @@ export type Admission = {
   readonly limitedIn: readonly string[]
 }
 
+/**
+ * A guard's decision: admitted with a principal, admitted without one, or refused with a response. An admission has a `response` of `undefined`, because other
+ * code may have put one on `Object.prototype`.
+ */
+export type GuardOutcome =
+  | (Admission & { readonly principal: Principal; readonly response: undefined })
+  | (Admission & { readonly use: undefined; readonly response: undefined })
+  | { readonly response: PlainResponse; readonly principal?: undefined; readonly use?: undefined }
+
 /** Known only to this module, so that only this module can create marks. */
 const KEY = Object.freeze({})
+
+// Variables of this module, because code that finds a mark could call static methods of its class.
+let isMarkOf: (value: unknown, request: object) => value is Mark
+let readMark: (mark: Mark) => Admission | undefined
+/** A canceled mark stays invalid, even if other code kept a reference to it. */
+let cancelMark: (mark: Mark) => void
 
 /**
  * The mark that a guard attaches to a request that it admitted. It is valid only for the request that it was created for, and only this module can create,
@@ -81,17 +70,13 @@ class Mark {
     this.#admission = admission
   }
 
-  static isOf(value: unknown, request: object): value is Mark {
-    return typeof value === 'object' && value !== null && #request in value && value.#request === request
-  }
-
-  static read(mark: Mark): Admission | undefined {
-    return mark.#admission
-  }
-
-  /** A canceled mark stays invalid, even if other code kept a reference to it. */
-  static cancel(mark: Mark): void {
-    mark.#admission = undefined
+  static {
+    isMarkOf = (value, request): value is Mark =>
+      typeof value === 'object' && value !== null && #request in value && value.#request === request
+    readMark = (mark) => mark.#admission
+    cancelMark = (mark) => {
+      mark.#admission = undefined
+    }
   }
 }
 
@@ -107,155 +92,43 @@ type Framework = {
   readonly req?: { readonly rawHeaders?: unknown }
 }
 
-function carrierOf(request: Framework): Carrier | undefined {
-  const list = request.rawHeaders ?? request.raw?.rawHeaders ?? request.req?.rawHeaders
-  if (Array.isArray(list)) return Object.isExtensible(list) ? (list as Carrier) : undefined
-  return request.req !== undefined && Object.isExtensible(request) ? (request as Carrier) : undefined
+/** `known`: the list, if the adapter has already read it. On Express, each read of a request takes long. */
+function carrierOf(request: Framework, known: readonly string[] | undefined): Carrier | undefined {
+  const list = known ?? request.rawHeaders ?? request.raw?.rawHeaders ?? request.req?.rawHeaders
+  if (Array.isArray(list)) return list as Carrier
+  return request.req === undefined ? undefined : (request as Carrier)
 }
 
-// For requests without such an object, or whose object already holds the mark of another request. Each entry makes every garbage collection slower.
+// For requests without such an object, or whose object is frozen or already holds the mark of another request. Each entry makes every garbage collection
+// slower.
 const admissions = new WeakMap<object, Admission>()
 
-/** Stores an admission. With `undefined`, removes the previous one. */
-export function admit(request: object, admission: Admission | undefined): void {
-  const carrier = carrierOf(request)
+/** Stores an admission in place of the previous one. `rawHeaders`, here and below: the request's list of header fields, if it has been read already. */
+export function admit(request: object, admission: Admission, rawHeaders?: readonly string[]): void {
+  const carrier = carrierOf(request, rawHeaders)
   const mark = carrier?.[MARK]
-  if (Mark.isOf(mark, request)) Mark.cancel(mark)
-  else if (carrier === undefined || mark !== undefined) {
-    if (admission === undefined) admissions.delete(request)
-    else admissions.set(request, admission)
-    return
-  }
-  if (admission !== undefined && carrier !== undefined) carrier[MARK] = new Mark(KEY, request, admission)
+  const isFree = mark === undefined || isMarkOf(mark, request)
+  take(request, mark)
+  if (carrier !== undefined && isFree && Object.isExtensible(carrier)) carrier[MARK] = new Mark(KEY, request, admission)
+  else admissions.set(request, admission)
 }
 
 /** Returns the admission of a request, if a guard of this library admitted it. */
-export function admissionOf(request: object): Admission | undefined {
-  const mark = carrierOf(request)?.[MARK]
-  return Mark.isOf(mark, request) ? Mark.read(mark) : admissions.get(request)
+export function admissionOf(request: object, rawHeaders?: readonly string[]): Admission | undefined {
+  const mark = carrierOf(request, rawHeaders)?.[MARK]
+  return (isMarkOf(mark, request) ? readMark(mark) : undefined) ?? admissions.get(request)
 }
 
-/** Starts a use of a token. */
-export function startUse(decider: Decider, principal: Principal, ip: string | undefined): Use {
-  return new RequestUse(decider, principal, ip)
+/** Ends the admission of a request. Returns it, if there was one. */
+export function withdraw(request: object, rawHeaders?: readonly string[]): Admission | undefined {
+  return take(request, carrierOf(request, rawHeaders)?.[MARK])
 }
 
-/**
- * Records that a check after the admission refused the request with this code. Returns the rate state if the token has no refusals left: then the refusal is
- * `rate_limited` instead.
- */
-export function refuseUse(use: Use | undefined, code: Exclude<UseOutcome, 'allowed'>): RateState | undefined {
-  const spent = use?.refusalsSpent()
-  use?.refused(spent === undefined ? code : 'rate_limited')
-  return spent
-}
-
-/**
- * Refunds a use that ended without a decision, for example with a 503. The use counts neither as allowed nor as refused. A failed lookup uses up the refusal
- * budget, because the caller may have chosen a value that makes it fail.
- */
-export function undoUse(use: Use | undefined, why: 'undecided' | 'lookup_failed' = 'undecided'): void {
-  use?.refused(why)
-  use?.done('')
-}
-
-class RequestUse implements Use, OpenUse {
-  readonly tokenId: string | undefined
-  readonly #decider: Decider
-  readonly #principal: Principal
-  readonly #ip: string | undefined
-  #outcome: UseOutcome = 'allowed'
-  #counted = false
-  #scope = ''
-  #endpointOf: (() => string) | undefined
-  #response: NodeResponse | undefined
-  /** When the client left before the response had begun, or when the last check ended after that. */
-  #leftAt: number | undefined
-  /** The number of checks under way. */
-  #checks = 0
-
-  constructor(decider: Decider, principal: Principal, ip: string | undefined) {
-    this.tokenId = principal.tokenId
-    this.#decider = decider
-    this.#principal = principal
-    this.#ip = ip
-  }
-
-  required(asked: string): void {
-    if (asked === this.#scope) return
-    // With several checks on one request, the name lists all scopes that any of them required.
-    this.#scope = this.#scope === '' ? asked : [...new Set([...this.#scope.split(' '), ...asked.split(' ')])].sort().join(' ')
-  }
-
-  refusalsSpent(): RateState | undefined {
-    return this.#decider.refusalsSpent?.(this.#principal)
-  }
-
-  during<T>(check: Promise<T>): Promise<T> {
-    this.#checks += 1
-    const ended = (): void => {
-      this.#checks -= 1
-      if (this.#leftAt !== undefined) this.#leftAt = this.#now()
-    }
-    check.then(ended, ended)
-    return check
-  }
-
-  refused(code: Exclude<UseOutcome, 'allowed'>): void {
-    const isLate = this.#counted && this.#outcome === 'allowed'
-    this.#outcome = code
-    // The use is already counted as allowed, for example because its client had left so long ago. A refusal still leaves a trace and gives the use back.
-    if (isLate) this.#count(this.#endpointNow(), true)
-  }
-
-  done(endpoint: string): void {
-    if (this.#counted) return
-    this.#counted = true
-    this.#decider.openUses?.delete(this)
-    this.#count(endpoint)
-  }
-
-  #count(endpoint: string, isCounted = false): void {
-    const use = { endpoint, scope: this.#scope, outcome: this.#outcome, ip: this.#ip, isCounted }
-    try {
-      this.#decider.countUse(this.#principal, use)
-    } catch (error) {
-      // Counting usage must never fail a request.
-      this.#decider.report('flush', error)
-    }
-  }
-
-  follow(endpointOf: () => string, response?: NodeResponse, principal?: Principal): () => void {
-    this.#endpointOf = endpointOf
-    this.#response = response
-    if (!this.#counted) this.#decider.openUses?.add(this)
-    return () => {
-      if (principal !== undefined) endRequest(principal)
-      const isOver = this.#checks === 0 && (response === undefined || response.headersSent === true)
-      if (isOver || this.#decider.openUses === undefined) this.settle(true)
-      else this.#leftAt = this.#now()
-    }
-  }
-
-  #now(): number {
-    return (this.#decider.monotonic ?? systemMonotonic)()
-  }
-
-  settle(now: boolean): void {
-    if (this.#counted || (!now && this.#checks > 0)) return
-    if (!now && this.#response?.headersSent !== true) {
-      if (this.#leftAt === undefined || this.#now() - this.#leftAt <= COUNTED_AFTER_MS) return
-    }
-    this.done(this.#endpointNow())
-  }
-
-  #endpointNow(): string {
-    try {
-      return this.#endpointOf?.() ?? ''
-    } catch (error) {
-      // If a framework behaves unexpectedly, the use is counted without its endpoint.
-      this.#decider.report('flush', error)
-      return ''
-    }
-  }
+function take(request: object, mark: unknown): Admission | undefined {
+  const kept = admissions.get(request)
+  if (kept !== undefined) admissions.delete(request)
+  if (!isMarkOf(mark, request)) return kept
+  const marked = readMark(mark)
+  cancelMark(mark)
+  return marked ?? kept
 }

@@ -8,7 +8,7 @@ import { warn } from './diagnostics.js'
 import { foreignPrincipal, sessionPrincipal } from './host-principal.js'
 import { type AuthenticateOptions, CALLBACK_DEADLINE_MS } from './options.js'
 
-/** The host's own ways to authenticate a request. Each resolves to `undefined` for no principal, and rejects when no decision is possible. */
+/** The host's own ways to authenticate a request. Each resolves to `undefined` if there is no principal, and rejects if no decision is possible. */
 export type HostCallbacks<R> = {
   readonly session: ((request: R) => MaybePromise<Principal | undefined>) | undefined
   readonly foreign: ((credential: string, request: R) => MaybePromise<Principal | undefined>) | undefined

@@ -1,38 +1,31 @@
 import { StoreUnavailableError } from '../errors.js'
-import { type Authenticator, type Decider, deciderOf } from '../instance.js'
+import { type Authenticator, deciderOf } from '../instance.js'
 import { noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
-import type { Principal, RateState } from '../model/principal.js'
-import { normalizeIp } from '../policy/network.js'
+import type { Principal } from '../model/principal.js'
 import { isThenable } from '../store/deadline.js'
 import { tellableFault } from '../store/describe-fault.js'
-import { limitsOf } from '../verify/route-check.js'
-import { type Admission, admissionOf, admit, type Guard, startUse, type Use, undoUse } from './admission.js'
+import { isKnown, limitsOf } from '../verify/route-check.js'
+import { type Admission, admissionOf, admit, type Guard, type GuardOutcome, withdraw } from './admission.js'
 import { askHost } from './ask-host.js'
 import { atOnce } from './at-once.js'
-import { createCredentialReader } from './credential.js'
-import { type OnWarning, warn } from './diagnostics.js'
+import { isContinued, settleEarlier, useOf } from './continued-use.js'
+import { createCredentialReader, type Decidable } from './credential.js'
+import { warn } from './diagnostics.js'
 import { type AuthenticateOptions, readOptions, systemMonotonic } from './options.js'
 import { type PlainResponse, publicCode } from './problem.js'
-import { readRates } from './rate-fields.js'
+import { readPrincipal, readRefusal } from './read-answer.js'
 import { createRefusals } from './refuse.js'
 import { fieldValues, type Platform, type RequestLike } from './request.js'
 import { originOf } from './same-origin.js'
 import { secretsIn } from './secrets-in.js'
 import { sharingCheckOf } from './shared-address.js'
-import { createTrustCheck } from './trust-check.js'
+import { createTrustCheck, warnOfAddress } from './trust-check.js'
+import { register, underWay } from './under-way.js'
+import { type Use, undoUse } from './use.js'
 
-/**
- * A guard's decision: admitted with a principal, admitted without one, or refused with a response. An admission has a `response` of `undefined`, because other
- * code may have put one on `Object.prototype`.
- */
-export type GuardOutcome =
-  | (Admission & { readonly principal: Principal; readonly response: undefined })
-  | (Admission & { readonly use: undefined; readonly response: undefined })
-  | { readonly response: PlainResponse; readonly principal?: undefined; readonly use?: undefined }
-
-/** Decides whether to admit a request. Never throws and never rejects. */
-export type Authenticate<R> = ((request: R) => MaybePromise<GuardOutcome>) & { readonly guard: Guard }
+/** Decides whether to admit a request. Never throws and never rejects. `rawHeaders`: its list of header fields, if the adapter has already read it. */
+export type Authenticate<R> = ((request: R, rawHeaders?: readonly string[]) => MaybePromise<GuardOutcome>) & { readonly guard: Guard }
 
 /**
  * Creates the guard that every adapter calls: request → credential → decision → principal or refusal.
@@ -64,22 +57,26 @@ export function createGuard<R extends object>(
   const host = askHost(read, decider, secretsOf)
   const checkSharing = decider.looksUpForgeries === true ? sharingCheckOf(decider) : undefined
   const refuse = createRefusals<R>({ realm, reader, errorBody, resourceMetadata, report, secretsOf })
+  const takeEarlier = platform.keepsAdmission === true ? admissionOf : withdraw
   const ownFields = reader.fields.filter((name) => name !== 'authorization')
   const guard: Guard = Object.freeze({
     decider,
     optional,
     vary: ownFields.length === 0 ? undefined : ownFields.join(', '),
     onWarning,
+    knows(scope) {
+      const known = isKnown(decider.catalogue, scope)
+      if (!known) warnUnknown(scope)
+      return known
+    },
     // After an asynchronous decision, nothing handles an exception, which would end the process.
-    admitBy(request, admit) {
+    admitBy(admit, outcome, request, response) {
       try {
-        const refusal = admit()
-        if (refusal !== undefined) undoUse(admissionOf(request as R)?.use)
+        const refusal = admit(outcome, request, response)
+        if (refusal !== undefined) undoUse(outcome?.use ?? admissionOf(Object(request))?.use)
         return refusal
       } catch (error) {
-        report('verify', error, () => secretsOf(request as R))
-        undoUse(admissionOf(request as R)?.use)
-        return refuse('store_unavailable', request as R)
+        return notAdmitted(Object(request), outcome?.use, error)
       }
     },
     // An admission is keyed by its request, so later calls pass a request of the same framework.
@@ -87,18 +84,46 @@ export function createGuard<R extends object>(
     secretsOf: secretsOf as Guard['secretsOf'],
   })
 
+  // The functions that every request passes create no closures: an engine would allocate the variables of a closure for every request.
+  const warnUnknown = (scope: string): void => {
+    const meant = (): string => {
+      const name = decider.suggest?.(scope)
+      return name === undefined ? scope : `${scope}; did you mean ${name}?`
+    }
+    warn('LATCHKEY_W004', onWarning, meant, scope)
+  }
+
+  const notAdmitted = (request: R, use: Use | undefined, error: unknown): PlainResponse => {
+    report('verify', error, () => secretsOf(request))
+    undoUse(use ?? admissionOf(request)?.use)
+    return refuse('store_unavailable', request)
+  }
+
   const fault = (request: R, error: unknown): GuardOutcome => {
     report('verify', error, () => secretsOf(request))
     return { response: refuse('store_unavailable', request, { retryAfterSeconds: retryAfterOf(error) }) }
   }
 
-  const settle = (request: R, seen: RequestLike, before: Admission | undefined, answer: unknown, spentMs: number): GuardOutcome => {
+  const settle = (
+    request: R,
+    seen: RequestLike,
+    before: Admission | undefined,
+    answer: unknown,
+    spentMs: number,
+    rawHeaders: readonly string[] | undefined,
+  ): GuardOutcome => {
     const principal = readPrincipal(answer)
     if (principal !== undefined) {
-      const use = useOf(guard, before, principal, seen.ip)
       if (checkSharing !== undefined && principal.tokenId !== undefined) checkSharing(principal.tokenId, seen.ip, onWarning)
-      const admission = { guard, principal, spentMs, use, limitedIn: limitsOf(resources, principal), response: undefined }
-      admit(request, admission)
+      const limitedIn = limitsOf(resources, principal)
+      const use = useOf(guard, before, principal, seen.ip)
+      const admission = { guard, principal, spentMs, use, limitedIn, response: undefined }
+      try {
+        admit(request, admission, rawHeaders)
+      } catch (error) {
+        undoUse(use)
+        throw error
+      }
       return admission
     }
     const refused = readRefusal(answer)
@@ -108,8 +133,26 @@ export function createGuard<R extends object>(
     return { response: refuse(publicCode(code), request, { retryAfterSeconds, rates }) }
   }
 
-  const cameFrom = ({ method, headers, host }: RequestLike): ReturnType<typeof originOf> =>
-    platform.checksOrigin === true ? 'own' : originOf(platform.upgrades === true ? 'CONNECT' : method, headers, host?.(), onWarning)
+  const settleLate = (
+    request: R,
+    seen: RequestLike,
+    before: Admission | undefined,
+    answer: PromiseLike<unknown>,
+    rawHeaders: readonly string[] | undefined,
+    isShared: boolean,
+  ): Promise<GuardOutcome> => {
+    const begunAt = monotonic()
+    // The guard whose answer this is has admitted the request in the meantime.
+    const latest = (): Admission | undefined => (isShared ? takeEarlier(request, rawHeaders) : undefined) ?? before
+    return Promise.resolve(answer)
+      .then((value: unknown) => settle(request, seen, latest(), value, monotonic() - begunAt, rawHeaders))
+      .catch((error: unknown) => fault(request, error))
+  }
+
+  const cameFrom = (request: R, { method, headers }: RequestLike): ReturnType<typeof originOf> =>
+    platform.checksOrigin === true
+      ? 'own'
+      : originOf(platform.upgrades === true ? 'CONNECT' : method, headers, platform.host?.(request), onWarning)
 
   /** Admits a request that the host authenticated. No use is counted. */
   const welcome = (
@@ -135,15 +178,19 @@ export function createGuard<R extends object>(
     return welcome(request, asked ? host.session(request) : undefined, (principal) => {
       if (principal === undefined) return optional ? undefined : refuse('credential_missing', request)
       // Browsers send session cookies with every request, including requests started by other sites.
-      return cameFrom(seen) === 'own' ? undefined : refuse('cross_site', request)
+      return cameFrom(request, seen) === 'own' ? undefined : refuse('cross_site', request)
     })
   }
+
+  const byForeign = (request: R, answer: MaybePromise<Principal | undefined>): MaybePromise<GuardOutcome> =>
+    welcome(request, answer, (principal) => (principal === undefined ? refuse('token_invalid', request) : undefined))
+
   const checkTrust = createTrustCheck(platform.believesCallers, onWarning)
 
   /** Reads the request. Returns `undefined` when the client cannot be identified: reading its address may run the host's code. */
-  const readRequest = (request: R): RequestLike | undefined => {
+  const readRequest = (request: R, rawHeaders: readonly string[] | undefined): RequestLike | undefined => {
     try {
-      const seen = platform.read(request)
+      const seen = platform.read(request, rawHeaders)
       atOnce('ip', seen.ip)
       return seen
     } catch (error) {
@@ -152,114 +199,83 @@ export function createGuard<R extends object>(
     }
   }
 
-  const decide = (request: R, before: Admission | undefined): MaybePromise<GuardOutcome> => {
-    const seen = readRequest(request)
+  const decide = (request: R, before: Admission | undefined, rawHeaders: readonly string[] | undefined): MaybePromise<GuardOutcome> => {
+    const seen = readRequest(request, rawHeaders)
     if (seen === undefined) return { response: refuse('store_unavailable', request) }
     checkTrust(request)
     const presented = reader.read(seen.headers)
     if (presented.kind === 'malformed') return { response: refuse('credential_malformed', request, { why: presented.reason }) }
     if (presented.kind === 'missing') return bySession(request, seen)
     // Browsers resend Basic credentials on requests from any page. Other programs do not send an origin.
-    if (presented.kind === 'token' && presented.resent && cameFrom(seen) === 'other') return { response: refuse('cross_site', request) }
+    if (presented.kind === 'token' && presented.resent && cameFrom(request, seen) === 'other')
+      return { response: refuse('cross_site', request) }
     if (presented.kind === 'token' && host.foreign !== undefined && decider.isOwn?.(presented.token) === false) {
-      return welcome(request, host.foreign(presented.token, request), (principal) =>
-        principal === undefined ? refuse('token_invalid', request) : undefined,
-      )
+      return byForeign(request, host.foreign(presented.token, request))
     }
+    return decideOn(request, seen, presented, before, rawHeaders)
+  }
+
+  const decideOn = (
+    request: R,
+    seen: RequestLike,
+    presented: Decidable,
+    before: Admission | undefined,
+    rawHeaders: readonly string[] | undefined,
+  ): MaybePromise<GuardOutcome> => {
+    // Two guards that decide at the same time would each count the request. A guard that begins later must see the changes made until then.
+    const earlier = presented.kind === 'token' ? underWay(request, decider, presented.token) : undefined
+    if (earlier?.decider === decider && earlier.isNew && earlier.ip === seen.ip)
+      return settleLate(request, seen, before, earlier.answer, rawHeaders, true)
+    if (earlier !== undefined) return decideAfter(earlier.outcome, request, seen, presented, before, rawHeaders)
     // A request counts once against rate limits, even if it passes several guards of this instance.
-    const admitted = before !== undefined && rootOf(before.guard.decider) === rootOf(decider) ? before.principal : undefined
+    const admitted = before !== undefined && isContinued(before, decider) ? (before.use?.principal ?? before.principal) : undefined
     const seenBy = admitted === undefined ? { ip: seen.ip, method: seen.method } : { ip: seen.ip, method: seen.method, admitted }
     const answer: unknown =
       presented.kind === 'token' ? decider.decide(presented.token, seenBy) : (decider.redeem?.(presented.ticket, seenBy) ?? NO_TICKETS)
-    if (!isThenable(answer)) return settle(request, seen, before, answer, 0)
-    const begunAt = monotonic()
-    return Promise.resolve(answer)
-      .then((value: unknown) => settle(request, seen, before, value, monotonic() - begunAt))
-      .catch((error: unknown) => fault(request, error))
+    if (!isThenable(answer)) return settle(request, seen, before, answer, 0, rawHeaders)
+    const outcome = settleLate(request, seen, before, answer, rawHeaders, false)
+    if (presented.kind === 'token') register(request, { decider, token: presented.token, ip: seen.ip, answer, outcome })
+    return outcome
   }
 
-  const authenticate = (request: R): MaybePromise<GuardOutcome> => {
-    let before: Admission | undefined
+  /** Decides after another decision of the same instance, and continues its admission. The two may be answered differently, so they share no answer. */
+  const decideAfter = async (
+    earlier: Promise<unknown>,
+    request: R,
+    seen: RequestLike,
+    presented: Decidable,
+    before: Admission | undefined,
+    rawHeaders: readonly string[] | undefined,
+  ): Promise<GuardOutcome> => {
+    let latest = before
+    let decided: MaybePromise<GuardOutcome>
     try {
-      before = admissionOf(request)
-      admit(request, undefined)
-      const outcome = decide(request, before)
-      return before?.use === undefined ? outcome : settleEarlier(before.use, outcome)
+      await earlier
+      latest = takeEarlier(request, rawHeaders) ?? before
+      decided = decideOn(request, seen, presented, latest, rawHeaders)
     } catch (error) {
-      undoUse(before?.use)
-      return fault(request, error)
+      decided = fault(request, error)
     }
+    // The caller of this function settles `before` itself.
+    return await (latest === undefined || latest === before ? decided : settleEarlier(request, latest, decided, rawHeaders))
+  }
+
+  const authenticate = (request: R, rawHeaders?: readonly string[]): MaybePromise<GuardOutcome> => {
+    let before: Admission | undefined
+    let outcome: MaybePromise<GuardOutcome>
+    try {
+      before = takeEarlier(request, rawHeaders)
+      outcome = decide(request, before, rawHeaders)
+    } catch (error) {
+      outcome = fault(request, error)
+    }
+    return before === undefined ? outcome : settleEarlier(request, before, outcome, rawHeaders)
   }
   return Object.assign(authenticate, { guard })
 }
 
-// A second guard of the same instance does not count the use again. Two guards are a mistake, unless an optional guard precedes a strict one.
-function useOf(guard: Guard, before: Admission | undefined, principal: Principal, ip: string | undefined): Use {
-  if (before?.use !== undefined && rootOf(before.guard.decider) === rootOf(guard.decider)) {
-    if (before.guard === guard || !before.guard.optional) warn('LATCHKEY_W001', guard.onWarning)
-    if (before.use.tokenId === principal.tokenId) return before.use
-  }
-  return startUse(guard.decider, principal, ip)
-}
-
-/** Undoes the use that an earlier guard of the request admitted if this decision refuses the request. */
-function settleEarlier(use: Use, outcome: MaybePromise<GuardOutcome>): MaybePromise<GuardOutcome> {
-  if (!(outcome instanceof Promise)) return undoneIfRefused(use, outcome)
-  return use.during(outcome.then((settled) => undoneIfRefused(use, settled)))
-}
-
-function undoneIfRefused(use: Use, outcome: GuardOutcome): GuardOutcome {
-  if (outcome.response !== undefined) undoUse(use)
-  return outcome
-}
-
-function rootOf(decider: Decider): Decider {
-  return decider.root ?? decider
-}
-
 /** A decider without tickets accepts none. */
 const NO_TICKETS = { ok: false, code: 'token_unknown' } as const
-
-type RefusedAnswer = {
-  readonly code: string
-  readonly retryAfterSeconds: number | undefined
-  readonly rates: readonly RateState[] | undefined
-}
-
-/** A value of unknown shape whose fields may contain anything. Plain property reads are cheaper than `Reflect.get`. */
-type Unread<Field extends string> = { readonly [Name in Field]?: unknown }
-
-// Treated as untrusted input: only the exact shape of a verification admits a request.
-function readPrincipal(answer: unknown): Principal | undefined {
-  if (typeof answer !== 'object' || answer === null) return undefined
-  const { ok } = answer as Unread<'ok'>
-  if (ok !== true) return undefined
-  const { principal } = answer as Unread<'principal'>
-  return isPrincipal(principal) ? principal : undefined
-}
-
-function readRefusal(answer: unknown): RefusedAnswer | undefined {
-  if (typeof answer !== 'object' || answer === null) return undefined
-  const { ok, code, retryAfterSeconds, rates } = answer as Unread<'ok' | 'code' | 'retryAfterSeconds' | 'rates'>
-  if (ok !== false || typeof code !== 'string') return undefined
-  return { code, retryAfterSeconds: typeof retryAfterSeconds === 'number' ? retryAfterSeconds : undefined, rates: readRates(rates) }
-}
-
-function isPrincipal(value: unknown): value is Principal {
-  if (typeof value !== 'object' || value === null) return false
-  const { tokenId, allows } = value as Unread<'tokenId' | 'allows'>
-  return typeof tokenId === 'string' && tokenId !== '' && typeof allows === 'function'
-}
-
-// Warns when a token is refused for an address that is probably not the client's.
-function warnOfAddress(seen: RequestLike, trustsProxy: boolean | undefined, onWarning: OnWarning | undefined): void {
-  if (normalizeIp(seen.ip) === undefined) warn('LATCHKEY_W005', onWarning)
-  else if (trustsProxy === false && isForwarded(seen)) warn('LATCHKEY_W003', onWarning)
-}
-
-function isForwarded(seen: RequestLike): boolean {
-  return fieldValues(seen.headers, 'x-forwarded-for').length > 0 || fieldValues(seen.headers, 'forwarded').length > 0
-}
 
 function retryAfterOf(error: unknown): number | undefined {
   // A callback may throw any value, and reading its fields may throw again.

@@ -3,7 +3,7 @@ import { isSafeAddress, NOT_SAFE } from '../policy/safe-address.js'
 import type { CredentialReader } from './credential.js'
 import type { Problem } from './problem.js'
 
-/** Creates the value of `WWW-Authenticate` for a problem, or `undefined` if it needs none. */
+/** Returns the value of `WWW-Authenticate` for a problem, or `undefined` if it needs none. */
 export type ChallengeWriter = (problem: Problem, scopes?: readonly string[]) => string | undefined
 
 // RFC 9110 §5.6.4: what a quoted-string may contain, limited to printable ASCII.

@@ -3,7 +3,7 @@ import type { ForeignShapes } from '../model/foreign-shapes.js'
 import { TICKET_PROTOCOL } from '../model/ticket.js'
 import { holdsOwnToken } from '../token/redact.js'
 import { decodeBase64 } from './base64.js'
-import { fieldValues, type HeaderSource } from './request.js'
+import { fieldValues, type HeaderSource, soleFieldValue } from './request.js'
 import { WHY, type WhyMalformed, whyNoScheme, whyNoToken } from './why-malformed.js'
 
 /**
@@ -20,6 +20,9 @@ export type Credential =
   | { readonly kind: 'token'; readonly token: string; readonly resent?: true }
   /** Browsers cannot set a header on a WebSocket, so they offer the ticket as a subprotocol. */
   | { readonly kind: 'ticket'; readonly ticket: string }
+
+/** A credential that an instance decides on. */
+export type Decidable = Extract<Credential, { readonly kind: 'token' | 'ticket' }>
 
 /** Reads the credential from the fields of a request. */
 export type CredentialReader = {
@@ -52,7 +55,8 @@ const RESERVED = new Set(['authorization', 'cookie', 'host', 'origin', 'proxy-au
 /**
  * Creates the reader for the `credential` option: one source or a list. A request may present only one credential; several are refused, even if they are equal.
  *
- * With `tickets`, also reads a ticket in `Sec-WebSocket-Protocol`. `foreign` also allows credentials of other systems that RFC 6750 does not allow.
+ * With `tickets`, also reads a ticket in `Sec-WebSocket-Protocol`. `foreign` also admits credentials of other systems, including ones
+ * that RFC 6750 does not allow.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -126,11 +130,9 @@ function headerName(source: unknown): string {
 }
 
 function readField(headers: HeaderSource, name: string, parse: (value: string) => Credential): Credential {
-  const values = fieldValues(headers, name)
-  const first = values[0]
-  if (first === undefined) return MISSING
-  if (values.length > 1) return malformed(WHY.several)
-  return parse(trimmed(first))
+  const value = soleFieldValue(headers, name)
+  if (value === undefined) return MISSING
+  return value === null ? malformed(WHY.several) : parse(trimmed(value))
 }
 
 // RFC 6455 §11.3.4: repeated fields are equivalent to one field with a list.

@@ -12,7 +12,7 @@ const SCHEME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ +(?=\S)/
 /** Shorter pieces of a structured credential are not treated as secrets, because they may be common words, such as its field names. */
 const SHORTEST_PIECE = 16
 
-/** A caller chooses the number of words, and decoding and searching for very many of them would delay all other requests. */
+/** A caller chooses the number of words, and decoding and searching for a large number of them would delay all other requests. */
 const MOST_WORDS = 256
 /** The maximum length of all the strings to search for, for the same reason: header fields of about 9 KB. */
 const MOST_TEXT = 2 ** 16
@@ -27,7 +27,7 @@ const SIGNED = /^(?:s:(.+)\.[^.]*|([^.]+)\.[0-9A-Za-z+/_=-]{27,})$/s
 
 /**
  * Collects the credentials in the header fields: whole values, their parts, their decoded forms, and long pieces of all of them. No error may quote them. An
- * error about a request with too much text may not quote any of it.
+ * error about a request with too much text must not quote any of it.
  */
 export function secretsIn(headers: HeaderSource, fields: readonly string[]): readonly string[] {
   const values = [...new Set([...PROVING, ...fields])]

@@ -1,16 +1,18 @@
 import type { TokenHolder } from '../cache/standing.js'
 import { isInvalidInput } from '../errors.js'
-import { type Use, undoUse } from '../http/admission.js'
-import { createGuard, type GuardOutcome } from '../http/authenticate.js'
+import type { GuardOutcome } from '../http/admission.js'
+import { createGuard } from '../http/authenticate.js'
 import { decodeBase64Leniently, decodePercent } from '../http/base64.js'
 import { warn } from '../http/diagnostics.js'
 import type { WaitUntil } from '../http/hand-over.js'
 import { isSession } from '../http/host-principal.js'
 import type { PlainResponse } from '../http/problem.js'
 import { secretsIn } from '../http/secrets-in.js'
+import { refuseUse, type Use, undoUse } from '../http/use.js'
 import { type Internals, internalsOf, type Latchkey, type TokenHandle } from '../instance.js'
 import type { Actor } from '../model/actor.js'
-import type { Principal } from '../model/principal.js'
+import type { MaybePromise } from '../model/json.js'
+import type { Principal, RateState } from '../model/principal.js'
 import { type Allowance, type CallSite, callOut, newAllowance } from '../store/deadline.js'
 import { tellableFault } from '../store/describe-fault.js'
 import { createParser } from '../token/parse.js'
@@ -23,7 +25,7 @@ export type Caller = {
   readonly actor: unknown
   /** Set if a guard of this library has already admitted the request by its token. */
   readonly principal?: Principal | undefined
-  /** The use that this guard has begun. It is counted when the response has ended. */
+  /** The use that this guard started to track. It is counted when the response has ended. */
   readonly use?: Use | undefined
   /** The client's address according to the framework's trust-proxy setting. */
   readonly ip?: string | undefined
@@ -31,6 +33,8 @@ export type Caller = {
   readonly parsedBody?: unknown
   /** Whether anything had already read the body when the request arrived here. */
   readonly bodyTaken?: boolean | undefined
+  /** Whether Node itself delivers the body, and nothing had read it when the request arrived here. */
+  readonly bodyUnread?: boolean | undefined
 }
 
 /** The caller as adapters pass it. If a host function determines the address, it is called together with everything else that may fail. */
@@ -58,17 +62,24 @@ export type Access = {
    * @throws Refusal `actor_missing`, `token_cannot_manage`, `store_unavailable`
    */
   actor(request: Request, caller: Caller, allowance?: Allowance): Promise<Asking>
-  /** Identifies the calling token, or returns the refusal. `done` counts the use. */
-  holder(request: Request, caller: Caller): Promise<Holder>
+  /**
+   * Identifies the calling token, or returns the refusal. `done` counts the use.
+   *
+   * @throws DeadlineError `store_unavailable`, once the allowance is used up
+   */
+  holder(request: Request, caller: Caller, allowance?: Allowance): Promise<Holder>
   /** Creates the response for a token that lacks a scope. */
   refuseScope(request: Request, scope: string): Response
 }
+
+type HolderRefusal = 'scope_insufficient' | 'rate_limited' | 'undecided'
 
 /** The holder of a token, or the reason why there is none. */
 export type Holder =
   | {
       readonly token: TokenHolder
-      readonly done: (endpoint: string, refused?: 'scope_insufficient' | 'rate_limited' | 'undecided') => void
+      /** Returns the rate state if the token has no refusals left: then a lack of scope is refused as `rate_limited` instead. */
+      readonly done: (endpoint: string, refused?: HolderRefusal) => RateState | undefined
       readonly refusal: undefined
     }
   | { readonly refusal: Response; readonly token?: undefined; readonly done?: undefined }
@@ -113,14 +124,14 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
         allowance,
       )
     },
-    async holder(request, caller) {
+    async holder(request, caller, allowance = newAllowance(inside, settings.deadlineMs)) {
       // The holder of a signed or foreign token has not presented the API token that it names, so that holder may neither read nor rotate it. The same applies
       // to a token from another instance, because this store may contain a different token under the same ID.
       const token = inside.holderOf(caller.principal)
       if (token !== undefined) {
-        return { token, done: (_endpoint, refused) => refused !== undefined && caller.use?.refused(refused), refusal: undefined }
+        return { token, done: (_endpoint, refused) => refuse(caller.use, refused), refusal: undefined }
       }
-      const outcome = await guard({ request, ip: caller.ip })
+      const outcome = await withinAllowance(guard({ request, ip: caller.ip }), inside, caller, allowance)
       if (outcome.response !== undefined) undoUse(caller.use)
       return readOutcome(inside, outcome)
     },
@@ -135,20 +146,50 @@ export function unidentified({ report }: Pick<Internals, 'report'>, error: unkno
   return new Refusal('store_unavailable', 'the caller cannot be identified at the moment', { cause, retryAfterSeconds: 1 })
 }
 
+/** Waits for a decision, which has the instance's deadline. The one of the management API may be shorter. A use that begins after it is refunded. */
+async function withinAllowance(
+  decided: MaybePromise<GuardOutcome>,
+  { report }: Internals,
+  { use }: Caller,
+  allowance: Allowance,
+): Promise<GuardOutcome> {
+  if (!(decided instanceof Promise)) return decided
+  try {
+    return await allowance.join('the verification of the token', { where: 'verify', report }, decided)
+  } catch (error) {
+    undoUse(use)
+    decided.then(
+      (late) => undoUse(late.use),
+      () => undefined,
+    )
+    throw error
+  }
+}
+
 function readOutcome(inside: Internals, outcome: GuardOutcome): Holder {
   if (outcome.response !== undefined) return { refusal: toResponse(outcome.response) }
   const { principal, use } = outcome
   // The guard is not optional and accepts only tokens, so only a token's holder gets here.
   const token = inside.holderOf(principal)
-  if (token === undefined) throw new Refusal('store_unavailable', 'nothing was decided')
+  if (token === undefined) {
+    undoUse(use)
+    throw new Refusal('store_unavailable', 'nothing was decided')
+  }
   return {
     token,
     refusal: undefined,
     done(endpoint, refused) {
-      if (refused !== undefined) use?.refused(refused)
+      const spent = refuse(use, refused)
       use?.done(endpoint)
+      return spent
     },
   }
+}
+
+function refuse(use: Use | undefined, refused: HolderRefusal | undefined): RateState | undefined {
+  if (refused === 'scope_insufficient') return refuseUse(use, refused)
+  if (refused !== undefined) use?.refused(refused)
+  return undefined
 }
 
 function toResponse({ status, headers, body }: PlainResponse): Response {

@@ -1,18 +1,18 @@
 import { type Context, Hono } from 'hono'
 import { endpointName } from '../activity/endpoint-name.js'
 import { isLatchkeyError } from '../errors.js'
-import { undoUse } from '../http/admission.js'
 import { atOnce } from '../http/at-once.js'
 import { warn } from '../http/diagnostics.js'
 import { handOver } from '../http/hand-over.js'
 import { secretsIn } from '../http/secrets-in.js'
+import { undoUse } from '../http/use.js'
 import { internalsOf, type Latchkey } from '../instance.js'
 import { quote } from '../policy/quote.js'
 import { type Allowance, newAllowance } from '../store/deadline.js'
 import { type Access, type Arriving, type Asking, type Caller, unidentified } from './access.js'
 import { checkInstants, readBody } from './body.js'
 import { corsHeaders, preflightHeaders, refuseCrossSite, refuseForeignRead } from './cross-site.js'
-import { fault, type Part, PathRefusal, Refusal } from './fault.js'
+import { fault, type Part, PathRefusal, RateRefusal, Refusal } from './fault.js'
 import { finish } from './finish.js'
 import { createCallLimits } from './limit.js'
 import { wanted } from './negotiate.js'
@@ -33,8 +33,7 @@ type Here = Context<Env>
 const NOWHERE = '//'
 const ID = /^[0-9A-Za-z]{16}$/
 // A handler whose mount path is too short mistakes the last part of its own path for an ID.
-const NO_ID =
-  'there is nothing at this path: IDs consist of 16 letters and digits. Check where the API is mounted, and its mountPath option'
+const NO_ID = 'there is nothing at this path: IDs consist of 16 letters and digits. Check the path on which the API is mounted'
 
 /** Creates the handler of all routes. Its response depends only on the request and its caller. */
 export function createApp(
@@ -53,7 +52,7 @@ export function createApp(
     return response
   }
 
-  /** Refuses requests of other sites. The use that a guard has begun for such a request does not count. */
+  /** Refuses requests from other sites. If a guard has already begun a use for such a request, that use does not count. */
   const refuseSite = (check: typeof refuseCrossSite, here: Here): void => {
     try {
       check(here.req.raw, settings)
@@ -87,10 +86,10 @@ export function createApp(
 
   const answerHolder = async (route: Route & { readonly access: 'holder' }, here: Here, allowance: Allowance): Promise<Response> => {
     const request = here.req.raw
-    const holder = await access.holder(request, here.env.caller)
-    if (holder.refusal !== undefined) return holder.refusal
     const mountName = here.env.mountName()
     const endpoint = mountName === undefined ? '' : endpointName(route.method, route.path, mountName)
+    const holder = await access.holder(request, here.env.caller, allowance)
+    if (holder.refusal !== undefined) return holder.refusal
     try {
       await limits.holder(holder.token, allowance.leftMs)
       const reply = await route.run(await callOf(route, here, allowance), holder.token)
@@ -99,11 +98,12 @@ export function createApp(
     } catch (error) {
       const { code, field } = isLatchkeyError(error) ? error : { code: undefined, field: undefined }
       const scope = code === 'scope_insufficient' ? field : undefined
-      if (problemStatus(error) === 503) holder.done(endpoint, 'undecided')
-      else holder.done(endpoint, code === 'scope_insufficient' || code === 'rate_limited' ? code : undefined)
-      trace({ error, route, request, caller: here.env.caller, principal: holder.token.principal })
-      if (scope !== undefined) return access.refuseScope(request, scope)
-      throw error
+      const counted = code === 'scope_insufficient' || code === 'rate_limited' ? code : undefined
+      const spent = holder.done(endpoint, problemStatus(error) === 503 ? 'undecided' : counted)
+      const refusal = spent === undefined ? error : new RateRefusal([spent], spent)
+      trace({ error: refusal, route, request, caller: here.env.caller, principal: holder.token.principal })
+      if (scope !== undefined && spent === undefined) return access.refuseScope(request, scope)
+      throw refusal
     }
   }
 

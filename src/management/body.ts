@@ -29,7 +29,12 @@ const TAKEN = 'something read the body before latchkey: mount latchkey before an
  * The state of the body before latchkey reads it: `parsedBody` is the result of the host's body parser, and `bodyTaken` indicates whether anything had read
  * the body.
  */
-export type BodySource = { readonly parsedBody?: unknown; readonly bodyTaken?: boolean | undefined }
+export type BodySource = {
+  readonly parsedBody?: unknown
+  readonly bodyTaken?: boolean | undefined
+  /** Set if Node itself delivers the body, and nothing has read it. */
+  readonly bodyUnread?: boolean | undefined
+}
 
 /**
  * Reads the JSON body of a request. Returns `undefined` if there is none. Refuses a body that was sent but did not arrive.
@@ -39,12 +44,16 @@ export type BodySource = { readonly parsedBody?: unknown; readonly bodyTaken?: b
  * @throws RequestFault `payload_too_large`, before the whole body is read
  * @throws RequestFault `invalid_input`
  */
-export async function readBody(request: Request, { parsedBody: parsed, bodyTaken }: BodySource, maxBytes: number): Promise<unknown> {
+export async function readBody(
+  request: Request,
+  { parsedBody: parsed, bodyTaken, bodyUnread }: BodySource,
+  maxBytes: number,
+): Promise<unknown> {
   const { headers } = request
   checkMediaType(headers)
   const text = parsed === undefined ? await readText(request, maxBytes) : textOf(parsed, maxBytes)
   if (text === '') {
-    if (bodyTaken === true || parsed !== undefined || wasSent(headers)) throw fault('body', [], TAKEN)
+    if (bodyTaken === true || parsed !== undefined || wasLost(headers, bodyUnread === true)) throw fault('body', [], TAKEN)
     return undefined
   }
   if (text !== undefined) return checkDeclared(headers, parseStrictJson(text))
@@ -56,9 +65,10 @@ export async function readBody(request: Request, { parsedBody: parsed, bodyTaken
   return parsed
 }
 
-function wasSent(headers: Headers): boolean {
+/** Returns whether a body that is now empty may have had content. A chunked body states no length, but one that nothing else had read is complete. */
+function wasLost(headers: Headers, isUnread: boolean): boolean {
   const length = headers.get('content-length')
-  return length === null ? headers.has('transfer-encoding') : Number(length) !== 0
+  return length === null ? headers.has('transfer-encoding') && !isUnread : Number(length) !== 0
 }
 
 function isEmpty(parsed: unknown): boolean {

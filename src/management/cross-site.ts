@@ -58,7 +58,7 @@ export function corsHeaders(request: Request, { allowedOrigins }: SiteOptions): 
   }
 }
 
-/** Returns further fields for the preflight response to an allowed origin, whose pages may send the token in these fields. */
+/** Returns additional fields for the preflight response to an allowed origin, whose pages may send the token in these fields. */
 export function preflightHeaders(allow: string, credentialFields: readonly string[]): { readonly [name: string]: string } {
   const own = credentialFields.filter((name) => name !== 'authorization')
   return {

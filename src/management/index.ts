@@ -1,5 +1,5 @@
-import { undoUse } from '../http/admission.js'
 import { secretsIn } from '../http/secrets-in.js'
+import { undoUse } from '../http/use.js'
 import { internalsOf, type Latchkey } from '../instance.js'
 import { type Arriving, createAccess, unidentified } from './access.js'
 import type { createApp } from './app.js'

@@ -3,7 +3,7 @@ import { fault, pointerTo } from './fault.js'
 /** A limit that no legitimate request reaches; `metadata` may be eight levels deep. */
 export const MAX_DEPTH = 16
 
-// Keys used for prototype pollution. No field of the API has these names, and `metadata` may not contain them.
+// Keys used for prototype pollution. No field of the API has these names, and `metadata` must not contain them.
 const SPECIAL: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 /**

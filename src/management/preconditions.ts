@@ -56,7 +56,7 @@ export function readIdempotencyKey(headers: Headers): string | undefined {
 /**
  * Adds the request's `Idempotency-Key` to its body, as the verbs expect it.
  *
- * @throws RequestFault `invalid_input`, including for a key in the body, where API callers may not put it
+ * @throws RequestFault `invalid_input`, including for a key in the body, where API callers cannot put it
  */
 export function withIdempotencyKey(body: unknown, headers: Headers): unknown {
   const idempotencyKey = readIdempotencyKey(headers)

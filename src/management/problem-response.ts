@@ -22,7 +22,7 @@ export type ProblemBody = {
 }
 
 /**
- * Converts anything thrown to a response. An unknown error means that no decision was made, and its text stays internal.
+ * Converts anything that was thrown into a response. An unknown error means that no decision was made, and its text stays internal.
  *
  * `part` is the part of the request that contains the fields named by the core's errors.
  */

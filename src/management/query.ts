@@ -12,7 +12,7 @@ export function readQuery(search: URLSearchParams, schema: z.ZodType): { readonl
   // Without a prototype, a parameter named `__proto__` is refused like any other unknown parameter.
   const query: Record<string, unknown> = Object.create(null)
   const given = new Map<string, string[]>()
-  // A query with more distinct names than there are parameters contains an unknown one and is refused, so the rest need not be read.
+  // A query with more distinct names than there are parameters contains an unknown one and is refused, so the rest does not have to be read.
   const most = Object.keys(shape).length + 1
   for (const [name, value] of search) {
     const values = given.get(name)

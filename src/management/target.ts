@@ -1,6 +1,13 @@
 /** Returns the path and query of a request target. In absolute form (RFC 9112 §3.2.2), a target also contains an origin. */
 export function pathIn(target: string): string {
-  return target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '')
+  return target.startsWith('/') ? target : target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '')
+}
+
+/** Returns the path of a request target, without its query. */
+export function pathOf(target: string): string {
+  const inside = pathIn(target)
+  const query = inside.indexOf('?')
+  return query === -1 ? inside : inside.slice(0, query)
 }
 
 /**
@@ -15,6 +22,5 @@ export function isNormalPath(path: string): boolean {
 
 /** Checks whether the path of a request target is normalized. */
 export function isNormalTarget(target: string): boolean {
-  const [path = ''] = pathIn(target).split('?')
-  return isNormalPath(path || '/')
+  return isNormalPath(pathOf(target) || '/')
 }

@@ -4,7 +4,7 @@ export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 
 /** One use that `decide` allowed. Callers set every field, because other code may have put an omitted one on `Object.prototype`. */
 export type CountedUse = {
   readonly endpoint?: string
-  /** What the route required. */
+  /** The scopes that the route required, separated by spaces. */
   readonly scope?: string
   readonly ip?: string | undefined
   /** Names a refusal that followed. @default 'allowed' */

@@ -46,7 +46,7 @@ export type ExplainedResource = {
   readonly dimension: string
   /** The requested values; empty if the token is limited in a dimension that was not named. */
   readonly asked: readonly string[]
-  /** Those that the token may not access. Absent if unknown. */
+  /** Those that the token cannot access. Absent if unknown. */
   readonly missing?: readonly string[]
 }
 
@@ -92,7 +92,7 @@ export type RecordedRefusal = { readonly at: Date; readonly code?: Code; readonl
 /** Why a token is or was accepted or refused. */
 export type Explanation = {
   readonly tokenId: string
-  /** The time that is explained. */
+  /** The time to which the explanation applies. */
   readonly at: Date
   /** Whether a request with this token is accepted. True only if every step is known to pass; absent if unknown. */
   readonly ok?: boolean

@@ -44,7 +44,7 @@ export type TokenFormat = {
    * text may be anything.
    */
   readonly distinct?: true
-  /** Reads a presented credential; `undefined` if it is not in this format. */
+  /** Reads a presented credential. Returns `undefined` if it is not in this format. */
   readonly read: (credential: string) => FormatClaim | undefined
   /**
    * Reads a row's data about its token.

@@ -15,7 +15,7 @@ export type ImportInput<Row = unknown, S extends string = string> = {
    * Checks everything and writes nothing. Two rows with the same key are found only if they are within a hundred rows of each other. @default false
    */
   readonly dryRun?: boolean | undefined
-  /** Called after each hundred rows are written, and awaited. An error that it throws ends the import. */
+  /** Called, and awaited, after every hundred rows that are written. An error that it throws ends the import. */
   readonly onProgress?: ((progress: ImportProgress) => unknown) | undefined
 }
 

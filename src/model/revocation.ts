@@ -15,10 +15,10 @@ export type RevokeAllInput = RevokeInput & {
   readonly all?: true | undefined
 }
 
-/** The owner that a call is about; without a tenant, in every tenant. */
+/** The owner that a call concerns: within one tenant or, without `tenantId`, within every tenant. */
 export type OwnerInput = { readonly ownerId: string; readonly tenantId?: string | undefined }
 
-/** The owner who left, for `ownerGone`; without a tenant, from every tenant. */
+/** The owner who left, for `ownerGone`: one tenant or, without `tenantId`, every tenant. */
 export type OwnerGoneInput = RevokeInput &
   OwnerInput & {
     /** Changes nothing, and returns the tokens that would be revoked. @default false */
@@ -40,7 +40,7 @@ export type OwnerForecast = {
   readonly live: number
   /** How many of them were used in the last 30 days. */
   readonly usedRecently: number
-  /** The first 100 of them, the most recently used first and never used ones last. */
+  /** The first 100 of them: the most recently used tokens first, and tokens that were never used last. */
   readonly items: readonly TokenRecord[]
   /** False if the owner has more than 10,000 tokens, in which case only the newest 10,000 were counted. */
   readonly complete: boolean

@@ -43,7 +43,10 @@ export type UsageQuery = {
   readonly tokenIds: readonly string[]
   readonly from?: number
   readonly to?: number
-  /** The maximum number of counters to return, in the order in which they are found. If that many are returned, there may be more. Absent: all. */
+  /**
+   * The maximum number of counters to read, in the order in which they are found. If that many are returned, or added up, there may be more. A statement
+   * must not read more of them. Absent: all.
+   */
   readonly limit?: number
   /**
    * Sums counters by token and step. Steps have this many milliseconds, counted from `from`, which is then required. `bucketAt` is the start of a
@@ -67,6 +70,8 @@ export type UsageTrim = {
 export type UsageRows = {
   readonly counts: readonly UsageCount[]
   readonly addresses: readonly UsageAddress[]
+  /** The number of counters that the sums include. Required if the query has a `stepMs`. */
+  readonly summed?: number
 }
 
 /** Result of `usage`. */
@@ -118,6 +123,7 @@ export type UsageInput = {
 export type UsageOfInput = {
   /** 1 to 100 IDs. */
   readonly ids: readonly string[]
+  /** At most 366 days before `to`. */
   readonly from: InstantInput
   /** @default now */
   readonly to?: InstantInput | undefined

@@ -43,7 +43,7 @@ const cacheBounds = objectOf({
 })
 
 /**
- * Reads the `cache` option; `undefined` means that nothing is cached.
+ * Reads the `cache` option. `undefined` means that nothing is cached.
  *
  * @throws InvalidInputError `invalid_input`
  */

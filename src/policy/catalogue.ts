@@ -25,7 +25,7 @@ export type Catalogue = {
   /** Returns a message that says why a token cannot have this grant; `undefined` if it can. */
   whyNotGrantable(grant: unknown): string | undefined
   /**
-   * Returns the first wanted grant that an actor with `actorGrants` may not make; `undefined` if it may make all of them.
+   * Returns the first wanted grant that an actor with `actorGrants` cannot make; `undefined` if it can make all of them.
    *
    * A grant in `kept` is always allowed. Others must be within the actor's own grants, now and after any change to the catalogue and the groups:
    * an actor with `inventory:read` cannot grant `inventory:*`, even if it is the only such scope today, and granting a group requires

@@ -34,7 +34,7 @@ export function readDuration(place: InputPlace, input: unknown, limits: Duration
   if (seconds === undefined) {
     throw new InvalidInputError(place, `must be a number of seconds, or text with a unit such as "15m" or "90d", not ${quote(input)}`)
   }
-  if (fraction === undefined && !Number.isInteger(seconds)) throw new InvalidInputError(place, `must be whole seconds, not ${seconds}`)
+  if (fraction === undefined && !Number.isInteger(seconds)) throw new InvalidInputError(place, `must be whole seconds, not ${quote(input)}`)
   if (seconds > CENTURY_SECONDS) {
     throw new InvalidInputError(place, `is ${quote(input)}, more than a hundred years; if this is in milliseconds, convert it to seconds`)
   }

@@ -73,7 +73,7 @@ export function formatOf(imports: Imports | undefined, importedFrom: string | un
 
 /**
  * Returns when a token ends because of the format that it was imported in; `undefined` if never. A service that only follows credentials derived from such
- * tokens need not know their formats.
+ * tokens does not need to know their formats.
  */
 export function endOfFormat(imports: Imports | undefined, importedFrom: string | undefined): number | undefined {
   return formatOf(imports, importedFrom)?.until
@@ -88,7 +88,7 @@ export function endedWithFormat(imports: Imports | undefined, importedFrom: stri
 /** For each record with a secret that was imported in several formats, the instant at which the first of the other records expires. */
 const endsOfOthers: WeakMap<object, number> = new WeakMap()
 
-/** Makes everything derived from this record also end at the first of these expiries, which are those of other records with the same secret. */
+/** Sets the expiries of the other records with the same secret. Everything derived from this record also ends at the first of them. */
 export function endWithOthers(record: object, expiries: readonly (number | undefined)[]): void {
   const ends = expiries.filter((end) => end !== undefined)
   if (ends.length > 0) endsOfOthers.set(record, Math.min(...ends))

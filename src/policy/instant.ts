@@ -25,7 +25,7 @@ export function wholeMilliseconds(clock: () => number): () => number {
 }
 
 /**
- * Reads a clock whose time becomes part of something that others rely on, such as a signature.
+ * Reads a clock whose time goes into something that others rely on, such as a signature.
  *
  * @throws StoreUnavailableError `store_unavailable`, if its time is invalid; the message begins with `what`
  */

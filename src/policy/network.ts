@@ -38,7 +38,9 @@ function readList(place: InputPlace, input: unknown): readonly string[] {
     if (network === undefined) {
       throw new InvalidInputError(
         placeIn(place, at),
-        `${quote(entry)} is not an IP address or CIDR range, such as 203.0.113.7, 10.0.0.0/8 or 2001:db8::/32`,
+        entry === 'localhost'
+          ? '"localhost" is a name: write the addresses 127.0.0.1 and ::1'
+          : `${quote(entry)} is not an IP address or CIDR range, such as 203.0.113.7, 10.0.0.0/8 or 2001:db8::/32`,
       )
     }
     return format(network)
@@ -128,7 +130,7 @@ function parseNetwork(entry: unknown): Network | undefined {
 
 /**
  * A socket address may include a zone (`fe80::1%eth0`, RFC 4007 §11), and an address from a proxy or a platform may include brackets
- * and a port (RFC 3986 §3.2.2). Lists do not allow any of these.
+ * and a port (RFC 3986 §3.2.2). An entry of `allowedIps` must have none of these.
  */
 function parseClient(given: unknown): Address | undefined {
   if (typeof given !== 'string' || given.length > MAX_CLIENT_LENGTH) return undefined

@@ -11,7 +11,7 @@ export type NoticesOptions = {
   readonly expiring?: readonly Duration[] | false
   /** `token.expired`, when a token has expired. @default true */
   readonly expired?: boolean
-  /** `token.rotation_due`, when the time of `rotateEvery` has passed. @default true */
+  /** `token.rotation_due`, when the `rotateEvery` interval has passed. @default true */
   readonly rotationDue?: boolean
   /**
    * `token.old_still_used`: how long before the end of an overlap, up to 10 values, if the old token was used within the last day. @default ['1d',

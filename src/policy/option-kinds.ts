@@ -46,9 +46,12 @@ export function plainText(min: number, max: number): OptionReader<string> {
 
 /** The minimum number of distinct characters. The chance that 32 random hexadecimal digits have fewer is below one in ten million. */
 const LEAST_DISTINCT = 8
+/** Why an empty value from the host's configuration is refused. */
+export const EMPTY = 'is empty: check where it comes from, such as an environment variable that is not set'
+
 /** A secret from the host, such as a pepper. */
 export const secretText: OptionReader<string> = string()
-  .and((value) => value !== '', 'is empty: check where it comes from, such as an environment variable that is not set')
+  .and((value) => value !== '', EMPTY)
   .and((value) => value.length >= 32, 'must be at least 32 characters long')
   .and(
     (value) => new Set(value).size >= LEAST_DISTINCT,

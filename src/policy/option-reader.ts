@@ -141,7 +141,7 @@ export function either<const Readers extends readonly OptionReader<unknown>[]>(
   })
 }
 
-/** Creates a reader for a list whose items one reader accepts. */
+/** Creates a reader for a list, which reads each item with the given reader. */
 export function listOf<T>(
   item: OptionReader<T>,
   { error = 'must be a list', min = 0, max = Number.POSITIVE_INFINITY, range = error }: ListLimits = {},

@@ -10,7 +10,10 @@ const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 let withheld = false
 
-/** Reads an input that messages must not quote, such as a row of an imported table: they say `the value` instead. Only for synchronous readers. */
+/**
+ * Reads an input that messages must not quote, such as a row of an imported table: they say `the value` instead, and do not name unknown fields. Only for
+ * synchronous readers.
+ */
 export function withoutQuotes<T>(read: () => T): T {
   const before = withheld
   withheld = true
@@ -19,6 +22,11 @@ export function withoutQuotes<T>(read: () => T): T {
   } finally {
     withheld = before
   }
+}
+
+/** Returns whether messages must not quote the input, nor name the fields in it that are not known. */
+export function isWithheld(): boolean {
+  return withheld
 }
 
 /** Quotes a refused input in a message: short, on one line, and without a token that was pasted into the wrong field. */

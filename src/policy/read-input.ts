@@ -55,14 +55,14 @@ const MAX_SUGGESTIONS = 3
  * Returns the message for an unknown name. It suggests the names that were probably meant, such as `expiresIn` for `expires_in` or `ttl`, or lists the
  * valid names.
  */
-export function unknownName(key: string, names: readonly string[]): string {
+export function unknownName(key: string, names: readonly string[], problem: string = 'unknown field'): string {
   const meant = probablyMeant(key, names).map((name) => JSON.stringify(name))
   const last = meant.pop()
   if (last === undefined) {
-    return names.length === 0 ? 'unknown field' : `unknown field; use ${names.length > 1 ? 'one of ' : ''}${names.join(', ')}`
+    return names.length === 0 ? problem : `${problem}; use ${names.length > 1 ? 'one of ' : ''}${names.join(', ')}`
   }
   const list = meant.length === 0 ? last : `${meant.join(', ')} or ${last}`
-  return `unknown field; did you mean ${list}${difference(key, last)}?`
+  return `${problem}; did you mean ${list}${difference(key, last)}?`
 }
 
 function probablyMeant(key: string, names: readonly string[]): readonly string[] {

@@ -1,7 +1,7 @@
 import { InvalidInputError } from '../errors.js'
 
 /**
- * Refuses further arguments of a store function, which would be ignored.
+ * Refuses additional arguments of a store function, which would otherwise be ignored.
  *
  * @throws InvalidInputError `invalid_input`
  */

@@ -1,4 +1,4 @@
-/** The message for any other URL. */
+/** The message for a URL that is not safe. */
 export const NOT_SAFE = 'must be an https URL, or http on a loopback address'
 
 /** Returns whether responses from this URL are safe from tampering in transit: it uses https, or points to this machine. */

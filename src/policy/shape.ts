@@ -3,7 +3,7 @@ import { type InputIssue, isInvalidInput } from '../errors.js'
 import { redact } from '../token/redact.js'
 import { detached } from './option-reader.js'
 import { whyNotPlain } from './plain-text.js'
-import { quote } from './quote.js'
+import { isWithheld, quote } from './quote.js'
 import { fieldsOf, MAX_ISSUES, readInput, unknownName } from './read-input.js'
 
 const MAX_KEY = 64
@@ -32,10 +32,11 @@ function explain(issue: z.core.$ZodRawIssue): string | undefined {
 
 function issuesOf(issue: z.core.$ZodIssue, input: unknown, schema: z.ZodType): readonly InputIssue[] {
   if (issue.code === 'unrecognized_keys') {
-    // Limited, because finding suggestions for very many names is slow.
+    // Limited, because finding suggestions for a large number of names is slow.
     return issue.keys.slice(0, MAX_ISSUES).map((key) => {
       const shown = redact(key).slice(0, MAX_KEY)
       const names = issue.path.length === 0 && schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
+      if (isWithheld()) return { path: issue.path, message: unknownName(shown, names, 'has a field that is not known') }
       return { path: [...issue.path, shown], message: unknownName(shown, names) }
     })
   }

@@ -49,7 +49,7 @@ export function tellOfAsked(definitions: Definitions, scope: string): void {
   tell(definitions, 'principal.allows()', scope)
 }
 
-/** How many names are remembered per instance. A host that passes more, such as names with IDs in them, causes no more warnings. */
+/** How many names are remembered per instance and source. If the host passes more, for example names that contain IDs, the rest cause no warnings. */
 const MAX_EXAMINED = 5000
 
 /** Names from the host that were examined, by their source. The host passes the same names with every request, and finding suggestions is slow. */

@@ -23,6 +23,9 @@ type Walk = {
   readonly taken: Spent[]
   /** The deadline for all limits, on the monotonic clock. Absent: nothing has been awaited yet. */
   dueAt: number | undefined
+  /** Whether its points were returned, and whether it was counted as a refusal. Each happens at most once. */
+  isReturned: boolean
+  isRefused: boolean
 }
 
 /** The state of a limit without refusals left, and how long this lasts. */
@@ -36,8 +39,9 @@ export class Rates {
   readonly #timing: { readonly deadlineMs: number; readonly monotonic: () => number }
   readonly #report: Report
   readonly #monotonic: () => number
+  /** Walks by subject. They remain after they were returned, because later checks of the same request may still refuse it. */
   readonly #spent: WeakMap<object, Walk> = new WeakMap()
-  /** Limits without refusals left, by key, so that the next request need not query the limiter. */
+  /** Limits without refusals left, by key, so that the next request does not have to query the limiter. */
   readonly #exhausted: Map<string, Exhausted> = new Map()
 
   constructor(options: ReadRateLimits, settings: { deadlineMs: number; monotonic: () => number }, report: Report) {
@@ -55,22 +59,31 @@ export class Rates {
    */
   take(subject: () => object, keyOf: KeyOf, now: number, leftMs?: number): MaybePromise<Rated> {
     const dueAt = leftMs === undefined ? undefined : this.#timing.monotonic() + leftMs
-    return this.#walk({ subject, keyOf, now, taken: [], dueAt }, 0)
+    return this.#walk({ subject, keyOf, now, taken: [], dueAt, isReturned: false, isRefused: false }, 0)
+  }
+
+  /** A later guard of the same request made another subject. The points that the earlier one took, if any, are its points too. */
+  continued(earlier: object, later: object): void {
+    const walk = this.#spent.get(earlier)
+    if (walk !== undefined) this.#spent.set(later, walk)
   }
 
   /** Returns the points that this subject's use took, because the use did not take place. Only the first call has an effect. */
   giveBack(subject: object): void {
     const walk = this.#spent.get(subject)
-    if (walk === undefined) return
-    this.#spent.delete(subject)
+    if (walk === undefined || walk.isReturned) return
+    walk.isReturned = true
     for (const one of walk.taken) this.#giveBack(one)
   }
 
   /** Like `giveBack`, for a use that was refused later. Refusals have a separate budget, as large as the limit. */
   refused(subject: object): void {
-    const walk = this.#spent.get(subject)
     this.giveBack(subject)
-    if (walk !== undefined) void this.#countRefusal(walk)
+    const walk = this.#spent.get(subject)
+    // A use that was given back before, because another part of its request was refused, still counts as a refusal.
+    if (walk === undefined || walk.isRefused) return
+    walk.isRefused = true
+    void this.#countRefusal(walk)
   }
 
   /** Returns the state of a limit that has no refusals left for this subject, whose use was taken. Checks that may refuse can then be skipped. */

@@ -20,7 +20,7 @@ export type CallSite = {
   /** The part of the deadline that remains after earlier calls for the same request. @default all of it */
   readonly leftMs?: number | undefined
   readonly report: Report
-  /** Inputs of the call that no error may quote, such as a credential. Tokens of this library are always removed and need not be listed. */
+  /** Inputs of the call that no error may quote, such as a credential. Tokens of this library are always removed and do not have to be listed. */
   readonly secrets?: (() => readonly string[]) | undefined
 }
 
@@ -41,7 +41,10 @@ export function callOut(site: CallSite, call: () => unknown, read: (answer: unkn
   try {
     if (!(leftMs > 0)) throw late(site)
     const answer = call()
-    if (!isThenable(answer)) return read(answer)
+    if (!isThenable(answer)) {
+      handleWithin(answer)
+      return read(answer)
+    }
     // A foreign thenable may throw, or settle synchronously or twice, so it is wrapped in a native promise.
     pending = Promise.resolve(answer)
   } catch (error) {
@@ -58,6 +61,7 @@ export function callOut(site: CallSite, call: () => unknown, read: (answer: unkn
     pending.then(
       (value) => {
         clearTimeout(timer)
+        handleWithin(value)
         try {
           resolve(read(value))
         } catch (error) {
@@ -70,6 +74,43 @@ export function callOut(site: CallSite, call: () => unknown, read: (answer: unkn
       },
     )
   })
+}
+
+/** Beyond this many elements, a list is not searched for promises: a hostile one can have billions. */
+const MOST_WITHIN = 100_000
+
+/** The fields of sessions, foreign principals, owners and actors. */
+const ANSWERED = ['id', 'name', 'tenantId', 'ownerId', 'scopes', 'tenants', 'manages', 'metadata', 'ip']
+
+/**
+ * Handles the rejections of promises in an answer that the host forgot to await. They are refused as values, but an unhandled rejection ends the process. Calls
+ * no getter and starts no lazy query, which would be a promise only in form.
+ */
+function handleWithin(answer: unknown): void {
+  if (typeof answer !== 'object' || answer === null) return
+  try {
+    handle(answer)
+    if (Array.isArray(answer)) return
+    for (const name of ANSWERED) handle(dataOf(answer, name))
+    const resources = dataOf(answer, 'resources')
+    handle(resources)
+    if (typeof resources === 'object' && resources !== null) for (const name of Object.keys(resources)) handle(dataOf(resources, name))
+  } catch {
+    // An answer that cannot be read is refused when it is checked.
+  }
+}
+
+function handle(value: unknown): void {
+  if (value instanceof Promise) value.catch(() => undefined)
+  if (!Array.isArray(value)) return
+  for (let at = 0; at < value.length && at < MOST_WITHIN; at += 1) {
+    const each: unknown = value[at]
+    if (each instanceof Promise) each.catch(() => undefined)
+  }
+}
+
+function dataOf(answer: object, name: string): unknown {
+  return Object.getOwnPropertyDescriptor(answer, name)?.value
 }
 
 /** A monotonic clock, and a deadline measured on it. */

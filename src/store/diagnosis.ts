@@ -19,7 +19,7 @@ export type StoreDiagnosis = {
 
 const NAME = /^[a-z]+(_[a-z]+)*$/
 
-/** Reads a diagnosis; `undefined` if it is invalid. */
+/** Reads a diagnosis. Returns `undefined` if it is invalid. */
 export function readDiagnosis(answer: unknown): StoreDiagnosis | undefined {
   const { findings, now } = Object(answer) as { readonly [K in keyof StoreDiagnosis]?: unknown }
   if (!Array.isArray(findings) || !findings.every(isFinding)) return undefined

@@ -4,7 +4,7 @@ import type { FaultOptions, Logger } from './reporter.js'
 
 type OnError = NonNullable<FaultOptions['onError']>
 
-const onError: OptionReader<OnError> = callback<OnError>('must be a function of { where, error }')
+const onError: OptionReader<OnError> = callback<OnError>('must be a function that takes { where, error }')
 const logger: OptionReader<Logger | false> = passing<Logger | false>(
   (value) => value === false || typeof Reflect.get(Object(value), 'error') === 'function',
   'must be false, or a logger with an error method, such as console or pino()',

@@ -30,7 +30,7 @@ export class FoundRecords {
   }
 
   /**
-   * Returns the record of an ID, or `undefined` if there is none.
+   * Returns the record with this ID, or `undefined` if there is none.
    *
    * @throws StoreUnavailableError `store_unavailable`, if the record is corrupt
    */
@@ -43,9 +43,9 @@ export class FoundRecords {
   }
 
   /**
-   * Returns the record of an ID if all of it could be read. For a decision, the rest of a damaged record is enough, because it is refused.
+   * Returns the record with this ID if all of it could be read. For a decision, the rest of a damaged record is enough, because it is refused.
    *
-   * Returns `undefined` to a caller that, judging by the rest of a damaged record, may not know of it.
+   * Returns `undefined` to a caller that, judging by the rest of a damaged record, must not know of it.
    *
    * @throws StoreUnavailableError `store_unavailable`
    */

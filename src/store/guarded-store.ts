@@ -38,6 +38,7 @@ import { readEvents, readPlaced } from './read-events.js'
 import { readLeases } from './read-leases.js'
 import type { Report } from './reporter.js'
 import { ignored, SETUP_DEADLINE_MS, StoreCalls } from './store-calls.js'
+import { notingUnanswered } from './unanswered.js'
 
 const DEFAULT_USAGE_ROWS = 500
 const NO_TOKEN = '0'.repeat(16)
@@ -61,16 +62,16 @@ export class GuardedStore extends StoreCalls {
     this.usageRows = Math.max(1, Number(store.usageRows) || DEFAULT_USAGE_ROWS)
   }
 
-  /**
-   * Finds records for verifications. Fails immediately while the store is known to hang. `notBefore` is a feed position that the records must
-   * not be older than; without it, they are read from the primary.
-   */
+  /** Finds records for verifications. Fails immediately while the store is known to hang. `notBefore`: their minimum feed position, or the primary is read. */
   find(ids: readonly string[], notBefore?: string): MaybePromise<FoundRecords> {
-    const send = (): unknown =>
-      notBefore === undefined ? this.store.find(ids) : this.store.find(ids, { notBefore, onFault: this.noteReplica })
-    const read = (answer: unknown): FoundRecords => this.found(ids, answer)
-    // A caller that stops waiting early says nothing about the state of the store, so the breaker judges each read by the whole deadline.
-    return this.leaveEarly('find', (deadlineMs) => this.breaker.run(() => this.call('find', send, read, deadlineMs)))
+    const age = notBefore === undefined ? [] : ([{ notBefore, onFault: this.noteReplica }] as const)
+    const send = (): unknown => this.store.find(ids, ...age)
+    return notingUnanswered(
+      () => this.moves?.isClosed === true,
+      (answer) => this.found(ids, answer),
+      // A caller that stops waiting early says nothing about the store, so the breaker judges each read by the whole deadline.
+      (read) => this.leaveEarly('find', (ownMs) => this.breaker.run(() => this.call('find', send, read, ownMs))),
+    )
   }
 
   /** Reads one record that most likely does not exist, to test whether the store responds. */
@@ -78,14 +79,13 @@ export class GuardedStore extends StoreCalls {
     await this.find([NO_TOKEN])
   }
 
-  /** Whether the store is known to hang. */
   get isBreakerOpen(): boolean {
     return this.breaker.isOpen
   }
 
   /**
    * Reads the record with this ID, in order to change it. Throws if part of its row is unreadable, because an incomplete record must not be written back. For a
-   * caller that may not know of such a row, it does not exist.
+   * caller that must not know of such a row, it does not exist.
    */
   async findOne(id: string, mayKnow?: (row: Partial<StoredToken>) => boolean): Promise<StoredToken | undefined> {
     const ids = [id]
@@ -270,7 +270,7 @@ export class GuardedStore extends StoreCalls {
     )
   }
 
-  /** Reads the clock of the store's server; `undefined` if it has no clock of its own. */
+  /** Reads the clock of the store's server. Returns `undefined` if it has no clock of its own. */
   async serverTime(): Promise<number | undefined> {
     return (await this.diagnose())?.now
   }

@@ -42,7 +42,7 @@ export class MoveWatch {
   #knownBehind: string | undefined
   #state: MoveState | undefined
   #askedAt = Number.NEGATIVE_INFINITY
-  /** The last read of the state that is under way. */
+  /** The most recent read of the state, while it is in progress. */
   #asking: { readonly began: number; readonly answer: Promise<void> } | undefined
 
   constructor(store: TokenStore, { prefix, monotonic, maxAgeMs }: { prefix: string; monotonic: () => number; maxAgeMs: number }) {
@@ -55,6 +55,11 @@ export class MoveWatch {
   /** The state of the move, as far as this node knows; absent if there is none. */
   get state(): Exclude<MoveState, 'gone'> | undefined {
     return this.#state === 'gone' ? 'left' : this.#state
+  }
+
+  /** Whether the store answers no reads for verifications because of the move. */
+  get isClosed(): boolean {
+    return this.#state !== undefined && CLOSED[this.#state] !== undefined
   }
 
   /** Reads the state of the move. */
@@ -99,7 +104,7 @@ export class MoveWatch {
   }
 
   /**
-   * Joins a read that is under way, unless its answer will be older than a call may rely on. After an outage, one read for each call would overload the
+   * Joins a read that is under way, unless its answer would be too old for a call to rely on. After an outage, one read for each call would overload the
    * store.
    */
   #askTogether(): MaybePromise<void> {

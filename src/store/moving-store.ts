@@ -41,7 +41,7 @@ function readMove(answer: unknown): Move | 'none' | undefined {
   return state !== undefined && typeof moveId === 'string' && typeof runId === 'string' ? { state, moveId, runId } : undefined
 }
 
-/** Reads the result of a restore, or `undefined` if it is invalid. */
+/** Returns the result of a restore, or `undefined` if it is invalid. */
 function readRestoreResult(answer: unknown): RestoreResult | undefined {
   return (['written', 'superseded', 'taken'] as const).find((result) => result === answer)
 }

@@ -86,6 +86,6 @@ export function prefixOf(change: {
 }
 
 /** Returns whether a change only drops the history of the feed. A move never blocks it, because the feed is not copied, and its history covers every prefix. */
-export function onlyCutsFeed({ cutsFeed, ...parts }: { readonly cutsFeed?: true; readonly [part: string]: unknown }): boolean {
-  return cutsFeed === true && Object.values(parts).every((part) => !Array.isArray(part) || part.length === 0)
+export function onlyCutsFeed({ cutsFeed, ...parts }: { readonly cutsFeed?: string; readonly [part: string]: unknown }): boolean {
+  return cutsFeed !== undefined && Object.values(parts).every((part) => !Array.isArray(part) || part.length === 0)
 }

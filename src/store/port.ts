@@ -138,8 +138,8 @@ export type Change = {
   readonly ownersChanged?: readonly OwnerChange[]
   /** Applied only if the stored event still has the `salt` and the `erased` of `before`. Indexes follow the remaining fields. */
   readonly erasures?: readonly EventErasure[]
-  /** Permanently drops the feed's history before this change: readers that have not read that far must assume that everything changed. */
-  readonly cutsFeed?: true
+  /** Permanently drops the feed up to this cursor (all of it, if unknown). Readers that are further back must assume that everything changed. */
+  readonly cutsFeed?: string
   readonly events: readonly StoredEvent[]
 }
 
@@ -218,9 +218,9 @@ export interface TokenStore {
   distinct(query: DistinctQuery): MaybePromise<readonly string[]>
   commit(change: Change): MaybePromise<CommitResult>
   /**
-   * Makes an addition inside the host's open transaction, and is committed or rolled back with it. Uses a savepoint: if the result is not `ok`,
-   * or an error is thrown, the transaction continues as if this had not been called. Takes no lock that another change waits for, and adds nothing
-   * to the feed. Caps count what that transaction sees. The events get no position yet: `placeEvents` assigns it.
+   * Makes an addition inside the host's open transaction. The addition is committed or rolled back with that transaction. Uses a savepoint: if the result is
+   * not `ok`, or an error is thrown, the transaction continues as if this had not been called. Takes no lock that another change waits for, and adds nothing to
+   * the feed. Caps count what that transaction sees. The events get no position yet: `placeEvents` assigns it.
    */
   commitIn?(transaction: object, addition: Addition): MaybePromise<AdditionResult>
   /**
@@ -288,7 +288,7 @@ export interface TokenStore {
    * with changes, including those inside the host's transactions, each of which either commits before it or sees it; and the feed drops its history.
    */
   saveMove?(prefix: string, expected: Move | undefined, next: Move | undefined): MaybePromise<boolean>
-  /** Writes data from another store, all of it or nothing, and only while the move of the prefix names this run. The feed need not include it. */
+  /** Writes data from another store, all of it or nothing, and only while the move of the prefix names this run. The feed does not have to include it. */
   restore?(restored: Restored): MaybePromise<RestoreResult>
   /** Returns whether the feed position `cursor` is at or past `target`. Both come from `changes`. */
   reached(cursor: string, target: string): boolean

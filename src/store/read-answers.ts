@@ -2,7 +2,7 @@ import type { UsageAddress, UsageCount, UsageQuery, UsageRows } from '../model/u
 import { isInstant } from '../policy/instant.js'
 import type { ConsumerState, DistinctQuery, FeedPage, OwnerChange, SealQuery, StoredSeal, StoredTicket, TokenFilter } from './port.js'
 
-/** Reads the requested ticket: `none` if there is none, `undefined` if the result is invalid, such as a different ticket. */
+/** Returns the requested ticket: `none` if there is none, `undefined` if the result is invalid, such as a different ticket. */
 export function readTicket(answer: unknown, prefix: string, digest: string): StoredTicket | 'none' | undefined {
   if (answer === undefined) return 'none'
   const { prefix: itsPrefix, digest: itsDigest, tokenId, expiresAt } = Object(answer) as { readonly [K in keyof StoredTicket]?: unknown }
@@ -18,7 +18,7 @@ export function readDistinct(answer: unknown, { after, limit }: DistinctQuery): 
     : undefined
 }
 
-/** Reads the consumers of a prefix, or `undefined` if the result is invalid. */
+/** Returns the consumers of a prefix, or `undefined` if the result is invalid. */
 export function readConsumers(answer: unknown, prefix: string): readonly ConsumerState[] | undefined {
   return isListOf(answer, isConsumer) ? answer.filter((consumer) => consumer.prefix === prefix) : undefined
 }
@@ -28,7 +28,7 @@ function isConsumer(value: object): value is ConsumerState {
   return typeof prefix === 'string' && typeof name === 'string' && isCount(version) && isCount(position) && isOptionalText(holder)
 }
 
-/** Reads seals in the requested order, or `undefined` if the result is invalid. A removed seal leaves a gap, which `verifyAudit` reports. */
+/** Returns seals in the requested order, or `undefined` if the result is invalid. A removed seal leaves a gap, which `verifyAudit` reports. */
 export function readSeals(answer: unknown, { prefix, after = 0, order, limit }: SealQuery): readonly StoredSeal[] | undefined {
   if (!isListOf(answer, isSeal) || answer.length > limit) return undefined
   const follows = (number: number, before: number | undefined): boolean =>
@@ -41,7 +41,7 @@ function isSeal(value: object): value is StoredSeal {
   return typeof prefix === 'string' && isCount(number) && typeof body === 'string'
 }
 
-/** Reads a page of the feed, or `undefined` if it is invalid, because an unreadable page must not be mistaken for one without changes. */
+/** Returns a page of the feed, or `undefined` if it is invalid, because an unreadable page must not be mistaken for one without changes. */
 export function readFeedPage(answer: unknown, after: string | undefined): FeedPage | undefined {
   const { cursor, ids, owners, bulk, everything, more } = Object(answer) as { readonly [K in keyof FeedPage]?: unknown }
   if (typeof cursor !== 'string' || typeof everything !== 'boolean' || typeof more !== 'boolean') return undefined
@@ -93,10 +93,11 @@ export function isCount(value: unknown): value is number {
 }
 
 /** Reads counters and addresses. Refuses results over the limit, because a store that ignores the limit would make the response unbounded. */
-export function readUsage(answer: unknown, { limit = Number.POSITIVE_INFINITY }: UsageQuery): UsageRows | undefined {
-  const { counts, addresses } = Object(answer) as { readonly [K in keyof UsageRows]?: unknown }
+export function readUsage(answer: unknown, { limit = Number.POSITIVE_INFINITY, stepMs }: UsageQuery): UsageRows | undefined {
+  const { counts, addresses, summed } = Object(answer) as { readonly [K in keyof UsageRows]?: unknown }
   if (!isListOf(counts, isUsageCount) || !isListOf(addresses, isUsageAddress)) return undefined
-  return counts.length <= limit ? { counts, addresses } : undefined
+  if (stepMs === undefined) return counts.length <= limit ? { counts, addresses } : undefined
+  return isCount(summed) && counts.length <= summed && summed <= limit ? { counts, addresses, summed } : undefined
 }
 
 function isUsageCount(value: object): value is UsageCount {

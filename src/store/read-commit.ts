@@ -6,7 +6,7 @@ import { isCount, isOptionalText } from './read-answers.js'
 import { readPlaced } from './read-events.js'
 import { readStored } from './read-stored.js'
 
-/** Reads the result of a commit, or `undefined` if it is invalid. */
+/** Returns the result of a commit, or `undefined` if it is invalid. */
 export function readCommit(answer: unknown, { caps }: Pick<Change, 'caps'>): CommitResult | undefined {
   const { ok, conflict, exceeded } = Object(answer) as { ok?: unknown; conflict?: unknown; exceeded?: unknown }
   if (ok === true) return ownFields<CommitResult>({ ok: true })
@@ -30,7 +30,7 @@ export function takesNoPart(store: string): AdditionResult {
   return { ok: false, refused: `cannot be set: the ${store} store does not support transactions` }
 }
 
-/** Reads the result of a bulk revocation; `undefined` if it is invalid. */
+/** Reads the result of a bulk revocation. Returns `undefined` if it is invalid. */
 export function readBulkResult(answer: unknown, template: StoredEvent): BulkResult | undefined {
   const { count, events, placed: saidPlaced = [] } = Object(answer) as { readonly [K in keyof BulkResult]?: unknown }
   const placed = readPlaced(saidPlaced, template.prefix)

@@ -57,7 +57,7 @@ export function readEvents(answer: unknown, { order, after, limit }: EventQuery)
   return isBehind ? Object.assign(page, { stoppedAt }) : undefined
 }
 
-/** Reads the placed events, or `undefined` if the result is invalid. */
+/** Returns the placed events, or `undefined` if the result is invalid. */
 export function readPlaced(answer: unknown, prefix: string): readonly StoredEvent[] | undefined {
   if (!Array.isArray(answer)) return undefined
   const placed = answer.flatMap((event) => readEvent(event, []) ?? [])

@@ -1,7 +1,7 @@
 import type { NodeLease } from './port.js'
 import { isListOf } from './read-answers.js'
 
-/** Reads the leases, or `undefined` if the result is invalid. */
+/** Returns the leases, or `undefined` if the result is invalid. */
 export function readLeases(answer: unknown): readonly NodeLease[] | undefined {
   return isListOf(answer, isLease) ? answer : undefined
 }

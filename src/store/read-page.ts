@@ -52,9 +52,9 @@ export type ReadPage<Row, Place> = {
  * Reads a page of at most `limit` rows, in small reads that grow while the rows are small. A token with every field at its maximum, or an event that changed
  * it, is hundreds of times larger than most, so a page of such rows ends early. Without `keep`, it has at least one row if there are any.
  *
- * Ends early where the store stopped, with the rows up to there.
+ * Ends early, with the rows so far, if the store stopped before it filled the page.
  *
- * Leaves out the rows that `keep` refuses. If they are many, the page ends early too, and may be empty although more rows follow.
+ * Leaves out the rows that `keep` refuses. If there are many of these, the page also ends early, and may be empty even if more rows follow.
  *
  * `first`: the maximum number of rows in the first read. Pass more than the default if one read should be enough and large rows are rare.
  */

@@ -15,10 +15,13 @@ export const SETUP_DEADLINE_MS = 60_000
 /** A list of events, each with the objects in its fields. */
 const ANSWER_DEPTH = 3
 
+/** Notes the answer of a store, which may settle long after its caller has stopped waiting. Returns the answer to use instead. */
+export type Track = (answer: unknown) => unknown
+
 /** Runs calls of these methods when it is their actor's turn. */
 export type Turns = {
   readonly methods: ReadonlySet<StoreMethod>
-  run<T>(method: StoreMethod, leftMs: number | undefined, call: () => MaybePromise<T>): Promise<T>
+  run<T>(method: StoreMethod, leftMs: number | undefined, call: (track: Track) => MaybePromise<T>): Promise<T>
 }
 
 /** The state of the store, shared by all callers. */
@@ -149,7 +152,7 @@ export class StoreCalls {
     if (deadlineMs === undefined) {
       if (turns?.methods.has(method) !== true) return await this.call(method, call, read)
       // The call holds its slot until the store is done, even if its caller stops waiting.
-      return await turns.run(method, allowance?.leftMs, () => this.call(method, call, read, this.deadlineMs))
+      return await turns.run(method, allowance?.leftMs, (track) => this.call(method, () => track(call()), read, this.deadlineMs))
     }
     return await apart(allowance, async () => this.call(method, call, read, deadlineMs))
   }
@@ -183,7 +186,7 @@ export class StoreCalls {
     return callOut({ ...this.site(method, deadlineMs), leftMs, report }, () => call(deadlineMs))
   }
 
-  /** Calls a store even if it cannot be set up. */
+  /** Makes a call even if the store cannot be set up. */
   protected async askAnyway<T>(method: StoreMethod, call: () => unknown, read: (answer: unknown) => T): Promise<T> {
     this.refuseEnded()
     return await callOut(this.site(method, this.deadlineMs), call, read)

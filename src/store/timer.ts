@@ -78,12 +78,37 @@ export function createTurns(monotonic: () => number): () => Promise<void> {
   let began = monotonic()
   return async () => {
     if (monotonic() - began < TURN_MS) return
-    // Unlike `startTimer`, this keeps the process alive, because the work that waits here must still finish.
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve)
-      // If a host's test uses fake timers, the fake timer may never fire, so a real timer resumes the work as well.
-      if (setTimeout !== original) original(resolve)
-    })
+    await yieldOnce()
     began = monotonic()
   }
+}
+
+/**
+ * The same for separate calls, which yield only if nothing else has run between them. A loop that awaits calls to a store that answers synchronously would
+ * otherwise block the event loop until its end.
+ */
+export function createCallTurns(monotonic: () => number): () => Promise<void> {
+  let began: number | undefined
+  return async () => {
+    if (began === undefined) {
+      began = monotonic()
+      void yieldOnce().then(() => {
+        began = undefined
+      })
+    } else if (monotonic() - began >= TURN_MS) {
+      await yieldOnce()
+      began = undefined
+    }
+  }
+}
+
+// Unlike `startTimer`, this keeps the process alive, because the work that waits here must still finish.
+function yieldOnce(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve)
+    // If a host's test uses fake timers, the fake timer may never fire, so everything else that may be real resumes the work as well.
+    if (setTimeout !== original) original(resolve)
+    const { setImmediate }: { readonly setImmediate?: (run: () => void) => unknown } = globalThis
+    setImmediate?.(resolve)
+  })
 }

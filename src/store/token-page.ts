@@ -1,7 +1,7 @@
 import { InvalidInputError } from '../errors.js'
 import type { ListedToken } from '../model/record.js'
 
-/** A store that has no index of names searches at most this many tokens by name, because it must read each of them, which takes seconds if there are more. */
+/** A store that has no index on names searches at most this many tokens by name, because it must read each of them, which takes seconds if there are more. */
 export const MOST_SEARCHED = 100_000
 
 /**

@@ -7,7 +7,8 @@ const IS_BASE62: Uint8Array = new Uint8Array(128)
 for (let digit = 0; digit < BASE62.length; digit++) IS_BASE62[BASE62.charCodeAt(digit)] = 1
 
 /**
- * Returns whether all characters of `text` from `from` (inclusive) to `to` (exclusive) are base62 digits. A range beyond the end of the text is `false`.
+ * Returns whether all characters of `text` from `from` (inclusive) to `to` (exclusive) are base62 digits. Returns `false` for a range
+ * that goes beyond the end of the text.
  *
  * A loop over char codes is about three times faster here than a regular expression.
  */

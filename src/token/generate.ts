@@ -32,7 +32,7 @@ export function generateSecret(random: RandomSource): string {
   return drawBase62(random, SECRET_LENGTH)
 }
 
-/** Creates the token of an ID, and its digest, which is the only part that a store may keep. */
+/** Creates the token with this ID, and its digest, which is all that a store may keep of the token. */
 export function mintToken(prefix: string, id: string, digester: Digester, random: RandomSource): { token: string; digest: string } {
   if (id.length !== ID_LENGTH || !isBase62(id, 0, ID_LENGTH)) throw new InvalidInputError('id', `an ID has ${ID_LENGTH} base62 characters`)
   const body = `${prefix}_${id}_${generateSecret(random)}`

@@ -2,7 +2,7 @@ import { learnRemoval } from './redact.js'
 
 /** The second part of a signed token, which is a JSON object in base64url, and its third part, which is any text in base64url. */
 const SIGNED_TAIL = /\.eyJ[\w-]{8,}\.[\w-]{16,}/g
-/** How a JSON object in base64url begins, and how long it can be. Few headers of signed tokens are longer. */
+/** How a JSON object in base64url begins, and which lengths are removed. Few headers of signed tokens are longer. */
 const OBJECT = 'eyJ'
 const OBJECT_LENGTH = { min: 8, max: 1024 }
 const WORD = /[\w-]/

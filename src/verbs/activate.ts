@@ -9,7 +9,7 @@ import { checkHandout } from './lib/handout.js'
 /**
  * Reactivates an inactive token. A token that is not inactive is returned unchanged.
  *
- * Activation grants the token's permissions again, so an actor that may not grant them may not activate the token. `mayOwn` is not called, because the owner
+ * Activation grants the token's permissions again, so an actor that cannot grant them cannot activate the token. `mayOwn` is not called, because the owner
  * does not change.
  *
  * @throws NotFoundError `not_found`

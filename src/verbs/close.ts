@@ -20,9 +20,8 @@ export async function close(context: Context): Promise<void> {
       faults.push(error)
     }
   }
-  // Run these steps in parallel and stop calling a store once a call has timed out. A store that hangs then delays shutdown by at most one deadline after the
-  // call in progress, not by one deadline per step.
-  store.beginClose()
+  // These steps run in parallel, and a store that is closing is no longer called once a call has timed out. A store that hangs then delays shutdown by at most
+  // one deadline after the call in progress, not by one deadline per step.
   await Promise.all([
     attempt(() => consumers.stopAll()),
     ...buffers.map((buffer) => attempt(() => buffer.flush(settings.clock(), true))),

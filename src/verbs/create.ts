@@ -35,8 +35,9 @@ export async function create(context: Context, actor: ReadActor, input: unknown,
     await checkHandout(context, actor, draft)
     await checkOwner(context, actor, draft)
   } catch (error) {
-    // The clock, the options and the actor's permissions may have changed since the first request, whose result a retry must still return.
-    const first = await createdBefore(context, draft, actor, given)
+    // The clock, the options and the actor's permissions may have changed since the first request, whose result a retry must still return. Inside a transaction,
+    // reading the store would wait for a connection, or for the end of the transaction.
+    const first = transaction === undefined ? await createdBefore(context, draft, actor, given) : undefined
     if (first === undefined) throw error
     return replayOf(context, first)
   }
@@ -130,7 +131,7 @@ async function replay(context: Context, attempt: StoredToken, actor: ReadActor, 
 
 function replayOf({ records, settings }: Context, first: StoredToken): Replayed {
   // Another node may have changed the token since this node cached it.
-  records.changed(first.id)
+  records.shown(first.id)
   return { record: viewRecord(first, settings.clock()), replayed: true }
 }
 

@@ -18,7 +18,7 @@ import { checkTenant, isNobody, type ReadActor } from './lib/actor.js'
 import { barrier } from './lib/barrier.js'
 import { commit, timeOfChange } from './lib/change.js'
 import { MAX_TRIES, tooManyChanges } from './lib/line.js'
-import { eraseRecord, mayName, namesOwner, personalTo, withoutOwner } from './lib/personal.js'
+import { eraseRecord, mayName, namesOwner, type Person, personalTo, withoutPerson } from './lib/personal.js'
 import { sealFirst } from './lib/seals.js'
 
 /** Number of records read and written per batch. */
@@ -33,10 +33,11 @@ type Given = { ownerId: string; tenantId?: string | undefined }
 const shape: z.ZodType<Given> = z.strictObject({ ownerId: text(1, 200), tenantId: text(1, 200).optional() })
 
 /** Whose data is erased, in which tenants, and by which actor. */
-type Task = {
+type Task = Person & {
   readonly context: Context
   readonly actor: ReadActor
-  readonly ownerId: string
+  /** IDs of the tokens whose owner is or was erased. */
+  readonly tokenIds: Set<string>
   readonly tenantIds: readonly string[] | undefined
   /** IDs of the tokens whose owner was erased in this call. */
   readonly erased: Set<string>
@@ -71,6 +72,7 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
     actor,
     ownerId,
     tenantIds: tenantId === undefined ? undefined : [tenantId],
+    tokenIds: new Set(),
     erased: new Set(),
     damaged: new Set(),
     damagedEvents: new Set(),
@@ -91,12 +93,13 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
     if (!(await isNamed(task))) break
     if (round === MAX_ROUNDS) throw tooManyChanges()
   }
-  // The feed may still name the owner for nodes that have not read that far. Wait for them, then cut the feed.
-  await barrier(context)
+  // The feed may still name the owner for nodes that have not read that far. Wait for them, then cut the feed up to that position: if more were cut, every
+  // node that has not read that far yet would drop its whole cache.
+  const read = await barrier(context)
   // The store no longer accepts addresses for these tokens. A batch that was being written during the erasure has finished by now.
   const ids = [...task.erased]
   for (let from = 0; from < ids.length; from += BATCH) await forgetAddresses(context, ids.slice(from, from + BATCH))
-  await commit(context, { cutsFeed: true, events: [] })
+  await commit(context, { cutsFeed: read ?? (await context.nodes.feedEnd.next()), events: [] })
   clearBuffered(task)
   refuseDamaged('tokens', [...task.damaged])
   refuseDamaged(
@@ -136,14 +139,13 @@ async function isNamed(task: Task): Promise<boolean> {
 }
 
 /** Removes the owner from the events that this node has not written yet. */
-function clearBuffered({ context, ownerId, tenantIds }: Task): void {
+function clearBuffered(task: Task): void {
+  const { context, tenantIds } = task
   const { refusals, reuses, attempts } = context
   for (const events of [refusals, reuses, attempts]) {
     events.revise((occasion) => {
       const { tenantId } = ownFields(occasion)
-      return tenantIds === undefined || (tenantId !== undefined && tenantIds.includes(tenantId))
-        ? withoutOwner(occasion, ownerId)
-        : occasion
+      return tenantIds === undefined || (tenantId !== undefined && tenantIds.includes(tenantId)) ? withoutPerson(occasion, task) : occasion
     })
   }
 }
@@ -162,6 +164,7 @@ async function eraseRecords(task: Task): Promise<number> {
     const page: readonly ListedToken[] = await context.store.list(query, (row) => {
       if (mayName(row, ownerId)) task.damaged.add(row.id)
     })
+    for (const token of page) if (token.ownerId === ownerId || isErased(token)) task.tokenIds.add(token.id)
     const named = page.filter((token) => namesOwner(token, ownerId))
     if (named.length > 0) count += await eraseBatch(task, named)
     // Another node may since have written uses from before the erasure.
@@ -249,8 +252,8 @@ async function eraseFromPage(task: Task, page: readonly ListedEvent[]): Promise<
 }
 
 async function eraseTogether(task: Task, page: readonly ListedEvent[]): Promise<number | undefined> {
-  const { context, ownerId } = task
-  const { events } = eraseFrom(page, personalTo(ownerId))
+  const { context } = task
+  const { events } = eraseFrom(page, personalTo(task))
   if (events.length === 0) return 0
   // Erased fields look like tampering until a sealed event covers them.
   await commit(context, { events: coveringEvents(task, page) })
@@ -275,7 +278,7 @@ function coveringEvents(task: Task, page: readonly ListedEvent[]): readonly Stor
   const tenants = new Set(page.map(({ tenantId }) => tenantId))
   return [...tenants].flatMap((tenantId) => {
     const own = page.filter((event) => event.tenantId === tenantId)
-    const { events, covers } = eraseFrom(own, personalTo(task.ownerId))
+    const { events, covers } = eraseFrom(own, personalTo(task))
     if (events.length === 0) return []
     const details = { covers: covers.map(({ fields, seqs }) => ({ fields: [...fields], seqs: [...seqs] })) }
     return [{ ...eventOf(task, tenantId === undefined ? {} : { tenantId }), count: events.length, details }]

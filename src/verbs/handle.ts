@@ -3,6 +3,7 @@ import type { Known } from '../model/presenter.js'
 import type { CreateInput, Minted, Replayed } from '../model/record.js'
 import type { OwnerForecast, OwnerGone, OwnerGoneInput } from '../model/revocation.js'
 import type { CreateOptions } from '../model/transaction.js'
+import { supplies } from '../policy/option-reader.js'
 import { type Allowance, apart } from '../store/deadline.js'
 import { forOneCall, givingWay } from '../verify/build-context.js'
 import type { Context } from '../verify/context.js'
@@ -47,6 +48,7 @@ export function createHandle(
     verb: keyof TokenHandle,
     call: (context: Context, verbs: Verbs) => Promise<T>,
     target: Target | undefined,
+    yields = false,
   ): Promise<T> {
     const context = open()
     try {
@@ -55,10 +57,18 @@ export function createHandle(
     } catch (error) {
       noteRefused(context, actor, verb, error, target ?? {})
       throw error
+    } finally {
+      if (yields) await context.giveWay()
     }
   }
-  function run<T>(verb: keyof TokenHandle, call: (context: Context, verbs: Verbs) => Promise<T>, target?: Target): Promise<T> {
-    return attempt(verb, (context, verbs) => call(forOneCall(context, allowance), verbs), target)
+  // `yields`: a loop of calls lets other work run.
+  function run<T>(
+    verb: keyof TokenHandle,
+    call: (context: Context, verbs: Verbs) => Promise<T>,
+    target?: Target,
+    yields = true,
+  ): Promise<T> {
+    return attempt(verb, (context, verbs) => call(forOneCall(context, allowance), verbs), target, yields)
   }
   // Each step has a deadline of its own, and other work can run between the steps.
   function inSteps<T>(verb: keyof TokenHandle, call: (context: Context, verbs: Verbs) => Promise<T>, target?: Target): Promise<T> {
@@ -69,7 +79,8 @@ export function createHandle(
     options?: CreateOptions,
   ): Promise<[Key] extends [undefined] ? Minted : Minted | Replayed>
   function createAs(input: CreateInput, options?: CreateOptions): Promise<Minted | Replayed> {
-    return run('create', (context, verbs) => verbs.create(context, actor, input, options), { input })
+    // Everything that uses the same SQLite database shares an open transaction of the host, so no other work may run before its end.
+    return run('create', (context, verbs) => verbs.create(context, actor, input, options), { input }, !passesTransaction(options))
   }
   function rotateAs(id: string, input?: { readonly idempotencyKey?: undefined }): Promise<Minted>
   function rotateAs(id: string, input: object): Promise<Minted | Replayed>
@@ -112,4 +123,13 @@ export function createHandle(
     prune: (input) => inSteps('prune', (context, verbs) => verbs.prune(context, actor, input)),
   }
   return Object.freeze(handle)
+}
+
+// Reads no value, because a getter of the host may answer differently the next time.
+function passesTransaction(options: unknown): boolean {
+  try {
+    return supplies(Object(options), 'transaction')
+  } catch {
+    return true
+  }
 }

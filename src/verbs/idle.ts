@@ -35,8 +35,13 @@ export async function watchIdle(context: Context, times: UpkeepTimes, goOn: () =
     if (!(await goOn())) return false
     const page: readonly ListedToken[] = await context.store.list({ prefix, now, limit: PAGE, after })
     const news: StoredEvent[] = []
+    let goesOn = true
     // The store has reported the tokens that it refuses. They do not block other tokens.
-    await tryEach(page, async (token) => void news.push(...(await newsOf(context, token, times))))
+    await tryEach(page, async (token) => {
+      goesOn &&= await goOn()
+      if (goesOn) news.push(...(await newsOf(context, token, times)))
+    })
+    if (!goesOn) return false
     await tell(context, news)
     const last = page.at(-1)
     after = page.length === PAGE && last !== undefined ? { createdAt: last.createdAt, id: last.id } : undefined

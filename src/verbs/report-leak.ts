@@ -37,8 +37,8 @@ const shape: z.ZodType<Given> = z.strictObject({
 })
 
 /**
- * Records in the audit log that a token was found where it should not be, and acts on the report. Both happen in one transaction, unless changes by other
- * nodes kept preventing that: then the token is revoked first, and the report is recorded next.
+ * Records in the audit log that a token was found where it should not be, and acts on the report. Both happen in one transaction. If changes by
+ * other nodes keep preventing that, the token is revoked first, and the report is recorded afterward.
  *
  * Reporting the same finding again changes nothing: its event is written once, and revocation is final. The token's text is not passed on. A token that the
  * actor cannot see is treated as unknown.
@@ -74,7 +74,7 @@ export async function reportLeak(context: Context, actor: ReadActor, input: unkn
       const updates = step === undefined ? [] : [{ expectedVersion: current.version, record: step.record }]
       const result = await commit(context, { updates, events })
       if (result.ok) return { known: true, repeated, record: viewRecord(step?.record ?? current, now) }
-      // This leak was reported before. At most its action remains to be done.
+      // This leak was reported before. Only its action may still have to be done.
       if (result.conflict === leak.id) repeated = true
       return undefined
     },

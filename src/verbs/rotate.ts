@@ -56,7 +56,7 @@ export const rotateShape: z.ZodType<Given> = z
  *
  * @throws InvalidInputError `invalid_input`, including when `ownerId` is present but `undefined`
  * @throws NotFoundError `not_found`
- * @throws GrantDeniedError `grant_denied`, when the token has more permissions than the actor may grant, or an owner that the actor may not name
+ * @throws GrantDeniedError `grant_denied`, when the token has more permissions than the actor can grant, or an owner that the actor cannot name
  * @throws ConflictError `conflict`, when it is revoked, expired or inactive, or was already rotated; `idempotency_key_reused`;
  * `token_limit_reached`, when too many predecessors are still in their overlap, or the other owner has too many tokens
  */

@@ -7,17 +7,17 @@ import { durationSchema, instantSchema } from '../policy/field-schema.js'
 import { readClock } from '../policy/instant.js'
 import { ROTATE_SELF } from '../policy/scope.js'
 import { readShape } from '../policy/shape.js'
+import { givingWay } from '../verify/build-context.js'
 import type { Context } from '../verify/context.js'
 import { findListed } from './get.js'
 import { canSee, type ReadActor } from './lib/actor.js'
+import { MAX_COUNTERS, refuseLongRange, tooManyCounts } from './lib/usage-limits.js'
+import { addTo, middleHour } from './lib/usage-sums.js'
 import { flushUsage } from './lib/waits.js'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const DEFAULT_DAYS = 30
-const LONGEST_DAYS = 366
-/** Maximum number of rows that one call reads and returns, at about 100 bytes of JSON each. Rows that differ only in scopes are merged. */
-const MAX_COUNTERS = 10_000
 /** Maximum number of rows that one call reads when it adds them up in longer steps. */
 const MAX_READ = 200_000
 /** Maximum number of endpoints, and of scopes, in the totals. Those with the most uses are kept. */
@@ -50,7 +50,8 @@ export async function usage(context: Context, actor: ReadActor, id: unknown, ran
   // Read again, because the last use may have been written in the meantime.
   const stored = await findSeen(context, actor, id)
   const rows = await (stepMs === HOUR_MS ? readOnce : readInSteps)(context, { tokenId: stored.id, from, to, end, stepMs })
-  if (rows === undefined) throw tooMany(stepMs)
+  // A report contains at most as many counters as are read at once, at about 100 bytes of JSON each.
+  if (rows === undefined) throw tooManyCounts(MAX_COUNTERS, stepMs < DAY_MS ? 'a longer step' : undefined)
   const unusedScopes = context.usage === undefined ? undefined : unusedAmong(context.settings.catalogue, stored.scopes, rows.counts)
   return {
     ...report(stored.id, rows),
@@ -78,9 +79,7 @@ function readRange(range: unknown, now: number): Range {
   if (from === undefined)
     return { from: stepMs === HOUR_MS ? end - DEFAULT_DAYS * DAY_MS : hourOf(end - DEFAULT_DAYS * DAY_MS), to, end, stepMs }
   if (to !== undefined && !(from < to)) throw new InvalidInputError('from', 'must be before "to"')
-  if (!(end - from <= LONGEST_DAYS * DAY_MS)) {
-    throw new InvalidInputError('from', `must be at most ${LONGEST_DAYS} days before the end of the range: request a shorter one`)
-  }
+  refuseLongRange(from, end)
   return { from, to, end, stepMs }
 }
 
@@ -100,9 +99,10 @@ async function readInSteps(context: Context, wanted: Wanted): Promise<UsageRows 
   const sums = new Map<string, UsageCount>()
   const parts: Pick<Wanted, 'from' | 'to' | 'end'>[] = [wanted]
   let addresses: UsageRows['addresses'] | undefined
+  const yielding = givingWay(context)
   let read = 0
   for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
-    const rows = await readOnce(context, { tokenId: wanted.tokenId, ...part })
+    const rows = await readOnce(yielding, { tokenId: wanted.tokenId, ...part })
     const halves = rows === undefined ? halve(part) : []
     read += rows?.counts.length ?? MAX_COUNTERS
     if ((rows === undefined && halves.length === 0) || read > MAX_READ) return undefined
@@ -116,18 +116,12 @@ async function readInSteps(context: Context, wanted: Wanted): Promise<UsageRows 
 
 /** Splits a range in two at a whole hour. Returns nothing for a range of one hour. */
 function halve({ from, to, end }: Pick<Wanted, 'from' | 'to' | 'end'>): Pick<Wanted, 'from' | 'to' | 'end'>[] {
-  const middle = Math.ceil((from + end) / 2 / HOUR_MS) * HOUR_MS
+  const middle = middleHour(from, end)
   if (!(from < middle && middle < end)) return []
   return [
     { from: middle, to, end },
     { from, to: middle, end: middle },
   ]
-}
-
-function addTo(sums: Map<string, UsageCount>, row: UsageCount, { from, stepMs }: Wanted): void {
-  const bucketAt = from + Math.floor((row.bucketAt - from) / stepMs) * stepMs
-  const key = JSON.stringify([bucketAt, row.endpoint, row.outcome, row.scope])
-  sums.set(key, { ...row, bucketAt, count: row.count + (sums.get(key)?.count ?? 0) })
 }
 
 function report(tokenId: string, rows: UsageRows): UsageReport {
@@ -163,7 +157,7 @@ function unusedAmong(catalogue: Catalogue, grants: readonly string[], rows: read
   if (allowed.some(hidesScopes)) return undefined
   const required = [...new Set(allowed.flatMap(eachScope).map(({ scope }) => scope))]
   return grants.filter((grant) => {
-    // A token that rotates itself has not used this scope before: its successor carries on.
+    // A token uses this scope only when it rotates itself. Its successor then takes over, so the scope always looks unused.
     if (grant === ROTATE_SELF) return false
     const given = catalogue.resolve([grant])
     return !required.some((scope) => given.has(scope))
@@ -185,11 +179,6 @@ function withoutScopes(rows: readonly UsageCount[]): UsageReport['buckets'] {
     else known.count += count
   }
   return [...merged.values()]
-}
-
-function tooMany(stepMs: number): InvalidInputError {
-  const way = stepMs < DAY_MS ? 'request a shorter one, or a longer step' : 'request a shorter one'
-  return new InvalidInputError('from', `selects more than ${MAX_COUNTERS.toLocaleString('en')} counts: ${way}`)
 }
 
 function sum(rows: readonly UsageCount[]): number {

@@ -24,7 +24,7 @@ import { Allowance } from '../store/deadline.js'
 import { GuardedStore } from '../store/guarded-store.js'
 import { MoveWatch } from '../store/move-watch.js'
 import { createReporter, type FaultReport, type Report } from '../store/reporter.js'
-import { Background, createTurns } from '../store/timer.js'
+import { Background, createCallTurns, createTurns } from '../store/timer.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Buffered, Context } from './context.js'
@@ -199,6 +199,7 @@ export function buildContext(settings: Settings): Context {
     signalOf: (entry) => signals.open(entry),
     usage,
     openUses,
+    giveWay: createCallTurns(monotonic),
     refusals,
     reuses,
     attempts,

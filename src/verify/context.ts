@@ -83,6 +83,8 @@ export type Context = {
   readonly consumers: Consumers
   readonly nodes: NodeReads
   readonly housekeeping: Housekeeping
+  /** Called after each verb: yields to other work if the verbs of this instance have kept it waiting. */
+  readonly giveWay: () => Promise<void>
   readonly background: Background
   /** Reports a fault to the host. */
   readonly report: Report

@@ -28,7 +28,7 @@ export class Durations {
     if (this.#averages.size > MAX_PARTIES && oldest !== undefined) this.#averages.delete(oldest)
   }
 
-  /** Returns how long the work of a party will most likely take. A party without finished work must not be refused because others are slow. */
+  /** Returns how long the work of a party will most likely take. A party that has not completed any work yet must not be refused because others are slow. */
   expected(party: string): number {
     return Math.max(LEAST_MS, this.#averages.get(party) ?? 0)
   }

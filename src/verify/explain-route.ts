@@ -8,7 +8,7 @@ import { heldScope, isKnown, limitsOf, reaches, resourceValues } from './route-c
 
 const MAX_GIVERS = 20
 
-/** Returns the steps of `requireScopes`, decided by the same functions. Empty if the input names no scope. */
+/** Returns the steps that `requireScopes` takes, decided by the functions that it calls. Empty if the input names no scope. */
 export function explainRoute(context: Context, moment: Moment, entry: Entry, owner: OwnerFound, asked: AskedAbout): readonly ExplainStep[] {
   if (asked.scopes === undefined) return []
   const assumed = moment.past ? { assumes: 'present_options' as const } : {}

@@ -11,7 +11,7 @@ type WaitingRead = { readonly read: Promise<FoundRecords>; readonly dueAt: numbe
 /** The reads that have not begun yet, by caller and token. A read that has begun may predate a change that a later caller must see. */
 const waiting: WeakMap<StoreTurns, Map<string, WaitingRead>> = new WeakMap()
 
-/** The part of the deadline by which a shared read may end earlier than a caller could wait. */
+/** A caller joins a waiting read only if that read ends at most this part of the deadline earlier than the caller could wait. */
 const EARLIER = 1 / 10
 
 /**

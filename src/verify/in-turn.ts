@@ -27,8 +27,8 @@ export function inTurns(context: Context, caller: string | Known): Context {
 }
 
 /**
- * Queues a change that concerns this tenant, and makes it when its actor is served. Inside, each call to the store has a whole deadline of its own. The
- * change keeps its slot until the store is done with it, even if its caller stops waiting. A change to tokens that are being revoked in bulk is queued
+ * Queues a change that concerns this tenant, and makes it when its actor is served. Within the change, each call to the store has a full deadline of its own.
+ * The change keeps its slot until the store is done with it, even if its caller stops waiting. A change to tokens that are being revoked in bulk is queued
  * separately from other changes.
  */
 export async function changeInTurn<T>(

@@ -13,8 +13,8 @@ export class LimitedWork {
   #taken = 0
 
   /**
-   * `holdMs` is how long work that does not settle keeps its slot. Calls to a store keep it for one deadline: by then, the store's adapter has given up too,
-   * and its pool limits what is still running. Work that uses the CPU until it settles must keep its slot much longer, because starting more of it would slow
+   * `holdMs` is how long work that does not settle keeps its slot. Calls to a store keep it for one deadline, so that calls that hang do not
+   * stop all other calls. Work that uses the CPU until it settles must keep its slot much longer, because starting more of it would slow
    * everything down.
    */
   constructor(most: number, holdMs: number) {

@@ -116,7 +116,7 @@ export function endRequestWith<C>(principal: unknown, closing: C, whenOver: When
   OwnPrincipal.endWith(principal, closing, whenOver)
 }
 
-/** Returns whether the signal of this principal has been read and not been dropped. */
+/** Returns whether the signal of this principal has been read and has not been dropped. */
 export function hasSignal(principal: unknown): boolean {
   return OwnPrincipal.hasSignal(principal)
 }
@@ -235,9 +235,9 @@ export abstract class GrantedPrincipal extends OwnPrincipal implements Principal
 }
 
 /** Returns the identity that a principal names, even if its properties were overwritten. The properties of other objects are returned unchanged. */
-export function namedBy(principal: Principal): Pick<Bearer, 'tokenId' | 'tenantId'> & { readonly kind: Principal['kind'] } {
+export function namedBy(principal: Principal): Pick<Bearer, 'tokenId' | 'tenantId' | 'ownerId'> & { readonly kind: Principal['kind'] } {
   const entry = TokenPrincipal.entryOf(principal)
   return entry === undefined
     ? (GrantedPrincipal.bearerOf(principal) ?? principal)
-    : { kind: 'token', tokenId: entry.id, tenantId: entry.tenantId }
+    : { kind: 'token', tokenId: entry.id, tenantId: entry.tenantId, ownerId: entry.ownerId }
 }

@@ -73,7 +73,7 @@ function giveBack(context: Context, taken: StoredTicket): void {
 
 /** Saves a ticket again. If this fails, the ticket is lost. It admitted no caller, and it can never be used twice. */
 async function saveAgain({ store }: Context, taken: StoredTicket): Promise<void> {
-  // The instant at which the ticket was issued. The clock may be the fault that refused the connection.
+  // The instant at which the ticket was issued. The clock is not read, because a clock failure may be why the connection was refused.
   const now = taken.expiresAt - TICKET_MS
   await store.saveTicket(taken, { max: Number.MAX_SAFE_INTEGER, now, forgetBefore: now - FORGET_AFTER_MS }).catch(() => undefined)
 }

@@ -4,14 +4,23 @@ import { permits } from './principal.js'
 
 const NONE: readonly string[] = []
 
-/** Returns the first scope held, for which resources are then checked; `undefined` if the scopes held are not enough. Only scopes that exist are held. */
+/**
+ * Returns the first scope held, for which resources are then checked; `undefined` if the scopes held are not enough. A scope that does not exist is never
+ * held.
+ */
 export function heldScope(
   principal: Principal,
   { scopes, any }: { readonly scopes: readonly string[]; readonly any: boolean },
   exists: (scope: string) => boolean,
 ): string | undefined {
-  const held = scopes.filter((scope) => exists(scope) && permits(principal, scope))
-  return held.length === scopes.length || any ? held[0] : undefined
+  let first: string | undefined
+  let count = 0
+  for (const scope of scopes) {
+    if (!exists(scope) || !permits(principal, scope)) continue
+    first ??= scope
+    count += 1
+  }
+  return any || count === scopes.length ? first : undefined
 }
 
 /** Returns the dimensions that a route must name to accept this principal. */

@@ -10,8 +10,8 @@ import { type OwnerFound, ownerOf, THROTTLED_SECONDS } from './owner-of.js'
 import { intersectResources, scopesInForce } from './permissions.js'
 
 /**
- * Returns the current permissions of the token with this ID, regardless of who presents it, or why it would be refused. Answers from memory where `decide`
- * would; counts nothing.
+ * Returns the current permissions of the token with this ID, regardless of who presents it, or why it would be refused. Answers from memory whenever
+ * `decide` would, and counts nothing.
  *
  * Used for credentials derived from a token, which must end and be narrowed with it. If the token no longer exists, the read is charged to `ip`. `leftMs` is
  * the part of the deadline that earlier calls left.

@@ -4,17 +4,21 @@ import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Presenter } from '../model/presenter.js'
 import type { Filtered } from '../store/compile-filter.js'
-import { callOut, DeadlineError, type Timing } from '../store/deadline.js'
+import { callOut, DeadlineError, isThenable, type Timing } from '../store/deadline.js'
 import type { FaultPlace } from '../store/fault-places.js'
 import type { Report } from '../store/reporter.js'
-import { ignored, SETUP_DEADLINE_MS } from '../store/store-calls.js'
-import { createTurns } from '../store/timer.js'
+import { ignored, SETUP_DEADLINE_MS, type Track } from '../store/store-calls.js'
+import { createTurns, startTimer } from '../store/timer.js'
 import { Durations } from './durations.js'
 import { LimitedWork } from './limited-work.js'
 import { type Holder, type Waiting, WaitingParties } from './waiting-parties.js'
 
 /** The maximum number of concurrent calls. More would only wait for a connection, where one caller could delay all other work of the store. */
 const AT_ONCE = 16
+/** The maximum number of concurrent reads of many rows. A tenant may hold six of these slots, and a pool of ten has seven connections for such reads. */
+const LONG_AT_ONCE = 8
+/** How long a read of many rows that was abandoned counts against its caller, unless it settles. No statement of the library's stores takes longer. */
+const HOLD_MS = 90_000
 /** The maximum number of concurrent changes. Stores make them one after another. */
 const CHANGES_AT_ONCE = 4
 /** Such changes may wait for locks for as long as the bulk revocation takes, and then find their token revoked. */
@@ -38,11 +42,11 @@ type Job = Waiting & {
   readonly dueAt: number
   readonly start: () => void
   readonly refuse: (error: Error) => void
-  /** Whether the work had to wait. Work that need not wait is never refused, because its duration shows whether the store is still slow. */
+  /** Whether the work had to wait. Work that did not have to wait is never refused, because its duration shows whether the store is still slow. */
   waited: boolean
 }
 
-/** A party that waiting calls count for, and its part of the queue as a multiple of that of one caller. */
+/** A party that waiting calls count for. Its part of the queue is `factor` times that of one caller. */
 type Share = { readonly key: string; readonly factor: number }
 
 /**
@@ -63,18 +67,21 @@ export class StoreTurns {
   readonly #yieldTurn: () => Promise<void>
   /** The maximum number of calls by one network, actor or tenant that run at the same time. */
   readonly #most: number
+  readonly #holdMs: number
   /** How many calls each actor has under way, by group. */
   readonly #groups: Map<string, Counts> = new Map()
   #waiting = 0
   #starting = false
 
-  constructor(timing: Timing, report: Report, atOnce: number = AT_ONCE) {
+  /** Work that was abandoned, and still keeps the store busy, counts against its caller for `holdMs`. Other callers then no longer wait for it. */
+  constructor(timing: Timing, report: Report, atOnce: number = AT_ONCE, holdMs = 0) {
     this.#timing = timing
     this.#report = report
     this.#work = new LimitedWork(atOnce, timing.deadlineMs)
     this.#durations = new Durations(timing.deadlineMs * LONGEST)
     this.#yieldTurn = createTurns(timing.monotonic)
     this.#most = partOf(atOnce)
+    this.#holdMs = holdMs
   }
 
   /**
@@ -83,7 +90,7 @@ export class StoreTurns {
    *
    * @throws StoreUnavailableError `store_unavailable`, if the deadline passes or too many calls are waiting
    */
-  async run<T>(from: Presenter, where: FaultPlace, leftMs: number | undefined, work: () => MaybePromise<T>): Promise<T> {
+  async run<T>(from: Presenter, where: FaultPlace, leftMs: number | undefined, work: (track: Track) => MaybePromise<T>): Promise<T> {
     const names = namesOf(from)
     const named = this.#turnsOf(names)
     const shares = named.unlimited ? [] : sharesOf(named)
@@ -129,14 +136,21 @@ export class StoreTurns {
     }
   }
 
-  #start<T>(waiting: Waiting, work: () => MaybePromise<T>): Promise<T> {
+  #start<T>(waiting: Waiting, work: (track: Track) => MaybePromise<T>): Promise<T> {
     const began = this.#timing.monotonic()
+    const storeWork = new StoreWork()
     this.#line.take(waiting)
-    return this.#work.run(work, () => {
-      this.#line.giveBack(waiting)
-      this.#durations.add(waiting.caller, this.#timing.monotonic() - began)
-      void this.#startNext()
-    })
+    return this.#work.run(
+      () => work(storeWork.track),
+      () => {
+        this.#durations.add(waiting.caller, this.#timing.monotonic() - began)
+        storeWork.whenDone(this.#holdMs, () => {
+          this.#line.giveBack(waiting)
+          void this.#startNext()
+        })
+        void this.#startNext()
+      },
+    )
   }
 
   /** Returns every party to which a call is attributed. Within a tenant, an actor leaves slots to the others. */
@@ -189,7 +203,7 @@ export class StoreTurns {
         this.#leave(next)
         const leftMs = next.dueAt - this.#timing.monotonic()
         if (!next.waited || leftMs > this.#durations.expected(next.caller)) next.start()
-        else next.refuse(new StoreUnavailableError('the store is too slow at the moment: this call would end too late'))
+        else next.refuse(new StoreUnavailableError('the store is too slow at the moment: this call would miss its deadline'))
         // Stores that answer synchronously would otherwise block the event loop until the last call.
         if (!this.#line.isEmpty) await this.#yieldTurn()
       }
@@ -201,6 +215,40 @@ export class StoreTurns {
   /** Returns the next work, if there is a slot for it. */
   #next(): Job | undefined {
     return this.#work.isFull ? undefined : this.#line.next()
+  }
+}
+
+/** What a store does for one call. It may continue after the call was abandoned. */
+class StoreWork {
+  #busy = false
+  #done: () => void = ignored
+
+  readonly track: Track = (answer) => {
+    if (!isThenable(answer)) return answer
+    // Wrapped once, because a lazy query runs again for each caller of its `then`.
+    const pending = Promise.resolve(answer)
+    const settled = (): void => {
+      this.#busy = false
+      this.#done()
+    }
+    this.#busy = true
+    pending.then(settled, settled)
+    return pending
+  }
+
+  /** Calls `done` once, as soon as the store has finished, or after this time. */
+  whenDone(holdMs: number, done: () => void): void {
+    if (!this.#busy || holdMs === 0) {
+      done()
+      return
+    }
+    const end = (): void => {
+      clearTimeout(timer)
+      this.#done = ignored
+      done()
+    }
+    const timer = startTimer(end, holdMs)
+    this.#done = end
   }
 }
 
@@ -230,7 +278,7 @@ export class ActorTurns {
 
   constructor(timing: Timing, report: Report) {
     this.short = new StoreTurns(timing, report)
-    this.long = new StoreTurns(timing, report)
+    this.long = new StoreTurns(timing, report, LONG_AT_ONCE, HOLD_MS)
     this.changes = new StoreTurns(timing, report, CHANGES_AT_ONCE)
     this.overtaken = new StoreTurns(timing, report, OVERTAKEN_AT_ONCE)
     this.bulk = new StoreTurns({ monotonic: timing.monotonic, deadlineMs: SETUP_DEADLINE_MS }, report, CHANGES_AT_ONCE)

@@ -231,14 +231,18 @@ function allowRated(
   request: VerifyContext | undefined,
   dueAt: number | undefined,
 ): MaybePromise<Verification> {
-  // Intersecting long lists of resources takes time, so it waits until the limits allow the request, or until their `points` need the principal.
+  // Intersecting long lists of resources takes time, so it is postponed until the limits allow the request, or until their `points` need the principal.
   let made: TokenPrincipal | undefined
   const principal = (): TokenPrincipal => {
     made ??= principalOf(context, entry, owned)
     return made
   }
   // This is a second guard of the same request. The first guard has already counted it.
-  if (TokenPrincipal.entryFor(request?.admitted, context.signalOf)?.id === entry.id) return admit(context, entry, principal(), now, request)
+  const admitted = request?.admitted
+  if (admitted !== undefined && TokenPrincipal.entryFor(admitted, context.signalOf)?.id === entry.id) {
+    rates.continued(admitted, principal())
+    return admit(context, entry, principal(), now, request)
+  }
   const { settings } = context
   const keyOf: KeyOf = (limit) => limitKey(limit, settings.prefix, entry, rootIdOf(entry))
   const rated = rates.take(principal, keyOf, now, leftUntil(dueAt, settings))

@@ -16,8 +16,8 @@ type Party<Job> = Waiting & {
 /**
  * The queue of callers that wait for a limited number of slots. Sites are served in turn, and so are the callers within each of them.
  *
- * A party is set aside while one of its holders already has as many slots as it may have. When a holder releases a slot, one party returns to the queue, so
- * it is never necessary to search through all waiting parties.
+ * A party is set aside while one of its holders already occupies as many slots as it is allowed. When a holder releases a slot, one party returns to the
+ * queue, so it is never necessary to search through all waiting parties.
  */
 export class WaitingParties<Job extends Waiting> {
   readonly #parties: Map<string, Party<Job>> = new Map()

@@ -151,7 +151,7 @@ describe('refused uses of a known token', () => {
 
   it('a request never fails because refused uses cannot be written', async () => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, usage: { flushEvery: 0.01 }, deadline: 0.15 })
+    const tokens = instance({ store, usage: { flushEvery: 0.01 } })
     const { token, record } = await mint(tokens)
     await tokens.system.revoke(record.id)
     store.behave({ commit: { do: 'fail', error: undefined, how: 'throw' } })

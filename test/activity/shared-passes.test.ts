@@ -61,7 +61,7 @@ it('usage reports about tokens that the actor cannot see write nothing', async (
   expect(writes()).toBe(0)
 })
 
-it('a use that is not written yet is part of the report, with its time', async () => {
+it('a use that has not been written yet is part of the report, with its time', async () => {
   const { tokens, token, id } = await world()
   await deciderOf(tokens, 'test').decide(token, { ip: '203.0.113.9' })
   await tokens.verify(token, { ip: '203.0.113.9' })

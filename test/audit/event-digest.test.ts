@@ -73,6 +73,9 @@ describe('the digest of an event', () => {
     ['text in place of a number', { count: '2' }],
     ['an absent object', { details: undefined }],
     ['another salt', { salt: '100102030405060708090a0b0c0d0e0f' }],
+    ['the same salt followed by NUL, which HMAC would pad it with', { salt: `${EVENT.salt}\0` }],
+    ['the salt in upper case', { salt: EVENT.salt?.toUpperCase() }],
+    ['a number as the salt', { salt: 5 }],
     ['no salt', { salt: undefined }],
   ])('the digest of the sealed event differs from the digest of %s', (_what, change) => {
     const digest = (): string => eventDigest({ ...EVENT, ...change } as unknown as StoredEvent)

@@ -97,7 +97,7 @@ describe('an event whose time was changed in the database', () => {
     expect(await verify(await handle.sealAudit())).toMatchObject({ ok: true, pruned: 5 })
   })
 
-  it('an event with a changed time delays removals until the retention period has passed since its sealing', async () => {
+  it('an event with a changed time delays removals until the retention period has passed since the event was sealed', async () => {
     const { handle, make, edits, faults, left, pass, retain, verify } = attacked()
     await make(2)
     pass(31)

@@ -89,7 +89,7 @@ const forgeries: { readonly [what: string]: { message: RegExp; seals?: number; f
       return [...seals, sealOver(seals.at(-1), rewritten(events).slice(2))]
     },
   },
-  "a seal follows that continues another history, so the node's seal can be replaced later": {
+  "a later seal continues a different history, so the node's seal can be replaced later": {
     message: /^seal 2 of the audit log does not continue seal 1.*: see verifyAudit\(\)$/,
     forge: ({ events, stored }) => {
       const seals = resealed(rewritten(events), stored)

@@ -24,7 +24,7 @@ export function page(measured: readonly Measured[]): string {
   const parts = [
     '# Performance',
     '`npm run bench -- --write` generates this page. To measure your own machine, run `npm run bench`. The benchmark expects databases at the addresses that the tests use (see CONTRIBUTING.md). `--only=verify,http` runs only those sections. `--quick` is only a smoke test, so ignore its figures.',
-    `The figures were measured with Node ${process.version} on ${cpus().length} shared cores (${model}), with the databases and the load generator on the same machine. Variants alternate within one run, and the benchmark compares the CPU time of the process under test, so **ratios are more reliable than absolute times**. Differences of a few percent are within the noise.`,
+    `The figures were measured with Node ${process.version} on ${cpus().length} shared cores (${model}), with the databases and the load generator on the same machine. Variants alternate within one run, and the benchmark compares the CPU time of the process under test, so **ratios are more reliable than absolute times**. Differences of a few percent are within the noise. CPU time added to a request is a small difference between two large times, so it may change by a third from one run to the next.`,
     '## Terms',
     TERMS.join('\n'),
     '## Aims',

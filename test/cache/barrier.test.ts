@@ -7,6 +7,23 @@ import { lateStore } from './late-store.js'
 
 const HOUR_MS = 3_600_000
 
+/** An instance beside a node that no longer renews its lease, a token of it, and the number of times that it has called these methods of the store. */
+async function besideDeadNode(maxStaleness: number, methods: readonly string[]) {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const shared = memoryStore()
+  let looks = 0
+  const store = interceptStore(shared, ({ method }, proceed) => {
+    if (methods.includes(method)) looks += 1
+    return proceed()
+  })
+  const here = instance({ store, cache: { maxStaleness } })
+  const { cursor } = await shared.changes(undefined, 1)
+  await shared.renewLease({ nodeId: nodeIdOf('dead', maxStaleness * 1000), cursor, expiresAt: Date.now() })
+  const { record } = await mint(here)
+  return { here, record, looks: () => looks }
+}
+
 describe('revoke with waitForNodes', () => {
   it('revoke() with waitForNodes resolves only when a lagging node has caught up', async () => {
     const shared = memoryStore()
@@ -142,23 +159,22 @@ describe('revoke with waitForNodes', () => {
   )
 
   it('concurrent calls with waitForNodes share their reads of the store', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
-    onTestFinished(() => void vi.useRealTimers())
-    const shared = memoryStore()
-    let looks = 0
-    const counted = interceptStore(shared, ({ method }, proceed) => {
-      if (method === 'leases' || method === 'changes') looks += 1
-      return proceed()
-    })
-    const here = instance({ store: counted, cache: { maxStaleness: 2 } })
-    const { cursor } = await shared.changes(undefined, 1)
-    await shared.renewLease({ nodeId: nodeIdOf('cut', 2_000), cursor, expiresAt: Date.now() })
-    const { record } = await mint(here)
+    const { here, record, looks } = await besideDeadNode(2, ['leases', 'changes'])
     const revoked = Array.from({ length: 200 }, () => here.system.revoke(record.id, { waitForNodes: true }))
     await vi.advanceTimersByTimeAsync(1_000)
-    expect(looks).toBeLessThan(120)
+    expect(looks()).toBeLessThan(120)
     await vi.advanceTimersByTimeAsync(1_500)
     await Promise.all(revoked)
+  })
+
+  it('the longer waitForNodes waits for a dead node, the less often it reads the store', async () => {
+    const { here, record, looks } = await besideDeadNode(60, ['leases'])
+    const revoked = here.system.revoke(record.id, { waitForNodes: true })
+    await vi.advanceTimersByTimeAsync(400)
+    expect(looks()).toBeGreaterThan(15)
+    await vi.advanceTimersByTimeAsync(60_000)
+    await revoked
+    expect(looks()).toBeLessThan(250)
   })
 
   it('waitForNodes reads the staleness bound of a node from the node ID in its lease, and caps the bound', async () => {

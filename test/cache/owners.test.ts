@@ -2,6 +2,7 @@ import type { OwnerPermissions } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore, interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
+import { type Deferred, deferred } from '../../src/store/deferred.js'
 import { instance, mint, pause, principalOf, until, verdict, warm } from '../latchkey/harness.js'
 
 /** Owners whose scopes a test can change, and the number of lookups of each. */
@@ -71,6 +72,88 @@ describe('the scopes of an owner', () => {
       ])
     }
     expect(seen.slice(0, 3)).toEqual([{ ownerId: 'u1', tenantId: 't1' }, { ownerId: 'u1', tenantId: 't2' }, { ownerId: 'u1' }])
+  })
+
+  it('concurrent verifications share one lookup of a cached owner, also after a change and after a failure', async () => {
+    let asked = 0
+    let fails = false
+    const held = { lookup: deferred<void>() }
+    const tokens = instance({
+      owner: async () => {
+        asked += 1
+        await held.lookup.promise
+        if (fails) throw new Error('the directory is down')
+        return { scopes: ['stock:read'] }
+      },
+      cache: { ownerStaleness: 30 },
+    })
+    const { token } = await mint(tokens, { ownerId: 'u1' })
+    await warm(tokens, (await mint(tokens)).token)
+    const many = async (expected: string, whileAsked: () => void = () => undefined): Promise<void> => {
+      held.lookup = deferred<void>()
+      const answers = Promise.all(Array.from({ length: 50 }, () => verdict(tokens.verify(token))))
+      await until(() => asked > 0)
+      await pause(20)
+      whileAsked()
+      held.lookup.resolve()
+      expect(new Set(await answers)).toEqual(new Set([expected]))
+    }
+    await many('ok')
+    expect(asked).toBe(1)
+    await tokens.system.ownerChanged({ ownerId: 'u1' })
+    fails = true
+    asked = 0
+    await many('store_unavailable')
+    expect(asked).toBe(1)
+    fails = false
+    asked = 0
+    await many('ok')
+    expect(asked).toBe(1)
+  })
+
+  it('a lookup that is never answered holds up only the verifications that join it at its beginning', async () => {
+    let asked = 0
+    const tokens = instance({
+      owner: () => {
+        asked += 1
+        return asked === 1 ? new Promise(() => undefined) : { scopes: ['stock:read'] }
+      },
+      deadline: 0.4,
+      cache: { ownerStaleness: 30 },
+    })
+    const { token } = await mint(tokens, { ownerId: 'u1' })
+    await warm(tokens, (await mint(tokens)).token)
+    const first = verdict(tokens.verify(token))
+    await until(() => asked === 1)
+    await pause(150)
+    expect(await verdict(tokens.verify(token))).toBe('ok')
+    expect(await first).toBe('store_unavailable')
+    expect(await verdict(tokens.verify(token))).toBe('ok')
+    expect(asked).toBe(2)
+  })
+
+  it('a verification after ownerChanged() does not join a lookup that began before', async () => {
+    const lookups: Deferred<{ scopes: readonly string[] } | null>[] = []
+    const tokens = instance({
+      owner: () => {
+        const lookup = deferred<{ scopes: readonly string[] } | null>()
+        lookups.push(lookup)
+        return lookup.promise
+      },
+      cache: { ownerStaleness: 30 },
+    })
+    const { token } = await mint(tokens, { ownerId: 'u1' })
+    await warm(tokens, (await mint(tokens)).token)
+    const before = verdict(tokens.verify(token))
+    await until(() => lookups.length === 1)
+    await tokens.system.ownerChanged({ ownerId: 'u1' })
+    const after = verdict(tokens.verify(token))
+    await until(() => lookups.length === 2)
+    lookups[1]?.resolve(null)
+    expect(await after).toBe('owner_denied')
+    lookups[0]?.resolve({ scopes: ['stock:read'] })
+    await before
+    expect(await verdict(tokens.verify(token))).toBe('owner_denied')
   })
 
   it('looks up a cached owner again after ownerStaleness', async () => {

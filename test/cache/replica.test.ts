@@ -2,6 +2,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import type { StoredToken } from '../../src/model/record.js'
+import { deferred } from '../../src/store/deferred.js'
 import type { ReadAge, TokenStore } from '../../src/store/port.js'
 import { instance, mint, until, verdict, warm } from '../latchkey/harness.js'
 import { lateStore } from './late-store.js'
@@ -93,6 +94,87 @@ describe('a replica', () => {
       expect(await verdict(here.verify(token))).toBe(after)
     })
   }
+
+  it("an actor whose calls change nothing does not send the reads of other tenants' tokens to the primary", async () => {
+    const primary = memoryStore()
+    // Without wake-ups, the feed is not read again for a long time.
+    const replica = replicated({ ...primary, subscribe: undefined } as unknown as TokenStore)
+    let feedReads = 0
+    const store = interceptStore(replica.store, async ({ method }, proceed) => {
+      const answer = await proceed()
+      if (method === 'changes') feedReads += 1
+      return answer
+    })
+    const here = instance({ store, cache: { maxStaleness: 60 } })
+    const there = instance({ store: primary })
+    const victims = await Promise.all(Array.from({ length: 4 }, () => mint(there, { tenantId: 'victim' })))
+    const own = await mint(there, { tenantId: 'evil', name: 'mine' })
+    const first = await mint(there)
+    await replica.freeze([...victims, own, first].map(({ record }) => record.id))
+    await warm(here, first.token)
+    const eve = here.as({ id: 'eve', tenants: ['evil'], manages: 'all' })
+    const before = feedReads
+    const idle = [
+      () => eve.update(own.record.id, { name: 'mine' }),
+      () => eve.activate(own.record.id),
+      () => eve.get(own.record.id),
+      // This may concern any token of the tenant, so it asks for the feed to be read.
+      () => eve.revokeAll({ ownerId: 'nobody' }).then(() => until(() => feedReads > before)),
+    ]
+    for (const [at, call] of idle.entries()) {
+      const seen = replica.reads.replica
+      await call()
+      expect(await verdict(here.verify(victims[at]?.token ?? ''))).toBe('ok')
+      expect(replica.reads.replica, `after call ${at}`).toBe(seen + 1)
+    }
+  })
+
+  it('serves no caller an older state from the replica than another caller was shown', async () => {
+    const primary = memoryStore()
+    const replica = replicated({ ...primary, subscribe: undefined } as unknown as TokenStore)
+    const here = instance({ store: replica.store, cache: { maxStaleness: 60 } })
+    const there = instance({ store: primary })
+    const [shown, first] = [await mint(there), await mint(there)]
+    await replica.freeze([shown.record.id, first.record.id])
+    await warm(here, first.token)
+    await there.system.revoke(shown.record.id)
+    expect(await here.system.revoke(shown.record.id)).toMatchObject({ status: 'revoked' })
+    expect(await verdict(here.verify(shown.token))).toBe('token_revoked')
+  })
+
+  it('serves no caller an older state from the replica if its read was waiting while another caller was shown a newer one', async () => {
+    const primary = memoryStore()
+    const replica = replicated({ ...primary, subscribe: undefined } as unknown as TokenStore)
+    const held = deferred<void>()
+    let isHeld = false
+    let waiting = 0
+    const store = interceptStore(replica.store, async ({ method, args }, proceed) => {
+      if (method === 'find' && isHeld && !(args[0] as readonly string[]).includes(shown.record.id)) {
+        waiting += 1
+        await held.promise
+      }
+      return proceed()
+    })
+    const here = instance({ store, cache: { maxStaleness: 60 }, deadline: 20 })
+    const there = instance({ store: primary })
+    const [shown, first] = [await mint(there), await mint(there)]
+    const others = await Promise.all(Array.from({ length: 64 }, () => mint(there)))
+    await replica.freeze([shown, first, ...others].map(({ record }) => record.id))
+    await warm(here, first.token)
+    isHeld = true
+    const busy: Promise<string>[] = []
+    for (const { token } of others) {
+      busy.push(verdict(here.verify(token)))
+      await until(() => waiting === busy.length)
+    }
+    const queued = verdict(here.verify(shown.token))
+    await there.system.revoke(shown.record.id)
+    expect(await here.system.revoke(shown.record.id)).toMatchObject({ status: 'revoked' })
+    held.resolve()
+    await Promise.all(busy)
+    await queued
+    expect(await verdict(here.verify(shown.token))).toBe('token_revoked')
+  })
 
   it('discards a replica read that began before a change made by this process', async () => {
     const { store, here, token, id } = await start()

@@ -350,9 +350,21 @@ describe('commands that change tokens', () => {
     const head = await shell.tokens.system.sealAudit()
     shell.write('head.json', JSON.stringify(head))
     expect(await json('verify-audit', '--head', 'head.json')).toMatchObject({ ok: true, anchor: 'head' })
-    // As appended by `onSeal`: the last head counts.
+    // As appended by `onSeal`. Of two heads with the same number, the last one counts.
     shell.write('heads.jsonl', `${JSON.stringify({ ...head, hash: '0'.repeat(64) })}\n${JSON.stringify(head)}\n`)
     expect(await json('verify-audit', '--head', 'heads.jsonl')).toMatchObject({ ok: true, anchor: 'head' })
+    // As merged from the files of two nodes: the newest head counts, wherever it is.
+    const newer = { number: Number(head?.number) + 1, hash: '0'.repeat(64) }
+    for (const heads of [
+      [newer, head],
+      [head, newer],
+    ]) {
+      shell.write('merged.jsonl', heads.map((line) => JSON.stringify(line)).join('\n'))
+      expect((await shell.run('verify-audit', '--head', 'merged.jsonl')).code).toBe(1)
+    }
+    // A line that is not a head is refused, not skipped.
+    shell.write('merged.jsonl', `${JSON.stringify(head)}\nnull\n${JSON.stringify(head)}\n`)
+    expect(await shell.run('verify-audit', '--head', 'merged.jsonl')).toMatchObject({ code: 2, stderr: expect.stringContaining('head') })
     shell.write('pretty.json', JSON.stringify(head, null, 2))
     expect(await json('verify-audit', '--head', 'pretty.json')).toMatchObject({ ok: true, anchor: 'head' })
     shell.write('head.json', JSON.stringify({ ...head, hash: '0'.repeat(64) }))

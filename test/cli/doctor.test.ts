@@ -1,8 +1,11 @@
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { show } from '../../src/cli/commands/doctor.js'
+import { healthChecks } from '../../src/cli/lib/checks.js'
 import { ownDatabase, ownSchema } from '../stores/sql/databases.js'
 import { newKeyPrefix } from '../support/redis.js'
 import { createRedisServer, redisServerMissing } from '../support/redis-server.js'
@@ -214,21 +217,65 @@ describe('doctor on SQLite', () => {
     const { sub, key } = { sub: 'sqlite-fine', key: join(shell.folder, 'fine.db') }
     const store = sqliteStore(key)
     const { latchkey } = await import('latchkey')
-    const tokens = latchkey({ prefix: 'acme_live', store, scopes: { 'inventory:read': 'See stock' } })
+    const pepper = '5XK0pYq7vT3mJ9cWb2LhRz8NfA6dGe1uSiOx4QkC'
+    const tokens = latchkey({ prefix: 'acme_live', store, scopes: { 'inventory:read': 'See stock' }, pepper })
     for (let made = 0; made < 5; made += 1) {
       const { token } = await tokens.system.create({ name: `n${made}`, scopes: ['inventory:read'] })
       await tokens.verify(token, { ip: '10.0.0.5' })
     }
     await tokens.close()
-    const { code, check } = await examine(sub, `sqliteStore('${key}')`, "pepper: '5XK0pYq7vT3mJ9cWb2LhRz8NfA6dGe1uSiOx4QkC'")
+    const { code, check } = await examine(sub, `sqliteStore('${key}')`, `pepper: '${pepper}'`)
     expect(code).toBe(0)
     for (const name of ['schema', 'durability', 'file']) expect(check(name), name).toMatchObject({ ok: true })
     expect(check('client addresses')).toMatchObject({
       detail: '5 tokens were all last used from 10.0.0.5, which looks like a proxy',
       advice: expect.stringContaining('trust it'),
     })
-    expect(check('pepper')).toEqual({ name: 'pepper', detail: 'set' })
+    expect(check('pepper')).toEqual({ name: 'pepper', ok: true, detail: 'set' })
+    const other = await examine('sqlite-other', `sqliteStore('${key}')`, `pepper: '${[...pepper].reverse().join('')}'`)
+    expect(other.code).toBe(1)
+    expect(other.check('pepper')).toMatchObject({
+      ok: false,
+      detail: '5 of the 5 newest tokens are refused, because they were created with a pepper that is not configured',
+    })
   })
+
+  it('doctor reports tokens that a new pepper refuses, because they were created without one', async () => {
+    const key = join(shell.folder, 'bare.db')
+    const { latchkey } = await import('latchkey')
+    const tokens = latchkey({ prefix: 'acme_live', store: sqliteStore(key), scopes: { 'inventory:read': 'See stock' } })
+    await tokens.system.create({ name: 'n', scopes: ['inventory:read'] })
+    await tokens.close()
+    const pepper = "'5XK0pYq7vT3mJ9cWb2LhRz8NfA6dGe1uSiOx4QkC'"
+    const alone = await examine('sqlite-bare', `sqliteStore('${key}')`, `pepper: ${pepper}`)
+    expect(alone.check('pepper')).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining('without a pepper'),
+      advice: expect.stringContaining('false'),
+    })
+    const both = await examine('sqlite-both', `sqliteStore('${key}')`, `pepper: [${pepper}, false]`)
+    expect(both.check('pepper')).not.toMatchObject({ ok: false })
+  })
+})
+
+it.each([
+  ['mailer:eu-1', 'If it no longer runs: npx latchkey forget-consumer mailer:eu-1'],
+  ['mailer $(touch x)', 'If it no longer runs, pass its name to npx latchkey forget-consumer.'],
+  ['--as', 'If it no longer runs, pass its name to npx latchkey forget-consumer.'],
+  ["o'hara", 'If it no longer runs, pass its name to npx latchkey forget-consumer.'],
+])('doctor shows a command that is safe to copy for the late consumer %s', (name, advice) => {
+  const consumers = [{ name, lagSeconds: 100_000, failures: 0 }]
+  const health = { store: { breaker: 'closed' }, feed: { ok: true }, consumers, damagedEvents: [], damagedTokens: [] }
+  expect(healthChecks(health as never, true).at(-1)).toMatchObject({ name: `consumer ${name}`, advice })
+})
+
+it('doctor shows the name of a consumer without control characters, also beside its advice', async () => {
+  const text: string[] = []
+  const stdout = new PassThrough().on('data', (piece) => text.push(String(piece)))
+  const name = 'consumer a\u001b]0;owned\u0007\u001b[2K\u001b[1A\u202eb'
+  await show({ stdout } as never, [{ name, detail: '', advice: 'none' }])
+  expect(text.join('')).toContain('\nconsumer a\\u{1b}]0;owned\\u{7}\\u{1b}[2K\\u{1b}[1A\\u{202e}b: none\n')
+  expect(text.join('').replace(/[\n\x20-\x7e\u2500-\u257f]/g, '')).toBe('')
 })
 
 describe('doctor in memory', () => {

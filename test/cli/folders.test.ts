@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { chownSync, existsSync, lchownSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { latchkey } from 'latchkey'
 import { sqliteStore } from 'latchkey/stores/sqlite'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { findConfig } from '../../src/cli/lib/config.js'
 import { IMPORT_KEY } from '../imports/world.js'
 import { type Ended, execute, openShell, SCOPES, type Shell } from './support.js'
 
@@ -64,6 +65,49 @@ describe('the command line in a subfolder', () => {
     expect(JSON.parse(imported.stdout), imported.stderr).toMatchObject({ rows: 1 })
     // The file is read, and rejected for its content.
     expect((await inSub('verify-audit', '--head', 'head.json', ...config)).stderr).not.toContain('cannot be read')
+  })
+})
+
+// Windows has no numeric user IDs.
+describe.skipIf(process.geteuid === undefined)('a configuration that belongs to another user', () => {
+  const NOBODY = 65_534
+  const isRoot = process.geteuid?.() === 0
+  let file: string
+  let app: string
+  beforeAll(() => {
+    file = shell.write('shared/latchkey.config.mjs', CONFIG('$folder/shared/tokens.db'))
+    app = join(shell.folder, 'shared/app')
+    mkdirSync(app)
+    // Only root can give files to another user, and only it owns files that every user trusts.
+    if (isRoot) chownSync(file, NOBODY, NOBODY)
+    else vi.spyOn(process, 'geteuid').mockReturnValue(NOBODY)
+  })
+  afterAll(() => vi.restoreAllMocks())
+
+  it('a configuration of another user in a parent folder is refused', () => {
+    expect(() => findConfig(app, undefined)).toThrow(
+      `${file} belongs to another user, so it is not run in a subfolder: to use it anyway, pass it with --config`,
+    )
+  })
+
+  it.each(['link', 'file'])('a link in a parent folder is refused if the %s belongs to another user', (which) => {
+    mkdirSync(join(shell.folder, which, 'app'), { recursive: true })
+    const link = join(shell.folder, which, 'latchkey.config.mjs')
+    symlinkSync(which === 'file' ? file : process.execPath, link)
+    if (isRoot && which === 'link') lchownSync(link, NOBODY, NOBODY)
+    expect(() => findConfig(join(shell.folder, which, 'app'), undefined)).toThrow(`${link} belongs to another user`)
+  })
+
+  it('a configuration of another user is accepted in the current folder and with --config', () => {
+    expect(findConfig(join(shell.folder, 'shared'), undefined)).toBe(file)
+    expect(findConfig(app, '../latchkey.config.mjs')).toBe(file)
+  })
+
+  it.runIf(isRoot)('the command line does not run a configuration of another user in a parent folder', async () => {
+    const refused = await execute(process.execPath, [shell.program, 'list'], app)
+    expect(refused).toEqual({ code: 1, stdout: '', stderr: expect.stringContaining(`latchkey: ${file} belongs to another user`) })
+    const accepted = await execute(process.execPath, [shell.program, 'list', '--config', file], app)
+    expect(accepted).toMatchObject({ code: 0 })
   })
 })
 

@@ -77,7 +77,7 @@ describe('latchkey import of a table', () => {
     const broken = await run('long.csv')
     expect(broken).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/line \d+ has a quote that is never closed\. Rows before it were imported/),
+      stderr: expect.stringMatching(/line \d+ has a quote that is never closed\. Rows before it were processed/),
     })
     expect(broken.stderr).not.toContain('half a sec')
     shell.write('long.csv', table(header, rows))
@@ -125,7 +125,7 @@ describe('latchkey import of a table', () => {
     expect(await run('odd.csv', '--dry-run')).toMatchObject({ code: 0, report: { rows: 0 } })
   })
 
-  it('import groups equal problems, with their number and first lines, and lists each problem with --json', async () => {
+  it('import groups identical problems, with their number and first lines, and lists each problem with --json', async () => {
     const rows = hashes.slice(0, 8).map((hash, at) => [at === 7 ? '' : `key ${at}`, hash])
     shell.write('wrong.csv', table(['label', 'digest'], rows))
     const { code, stdout, stderr } = await shell.run('import', 'wrong.csv', ...args.slice(0, -1), '--dry-run')

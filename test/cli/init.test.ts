@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -106,6 +106,19 @@ describe('init', () => {
         install: ['kysely'],
       },
     ])
+  })
+
+  it.each([
+    ['src/server.js', 'mjs'],
+    ['eslint.config.js', 'ts'],
+    ['src/server.ts', 'ts'],
+  ])('init in a project with the package typescript, no tsconfig.json and the file %s writes .%s files', async (file, ending) => {
+    mkdirSync(join(shell.folder, 'src'))
+    shell.write(file, '')
+    project({ dependencies: { express: '5' }, devDependencies: { typescript: '6' } })
+    expect(JSON.parse((await shell.run('init', '--json')).stdout)).toMatchObject({
+      files: [`latchkey.config.${ending}`, `latchkey.routes.${ending}`],
+    })
   })
 
   it('init says how to install what the server needs, and what only the command line needs', async () => {

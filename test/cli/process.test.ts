@@ -18,7 +18,7 @@ describe('on a terminal', () => {
     ['n', 1, 'active'],
     ['\r', 1, 'active'],
     ['\u0003', 1, 'active'],
-  ])('the answer %j to the revoke confirmation exits with code %i', async (keys, code, status) => {
+  ])('answering %j to the confirmation of revoke exits with code %i', async (keys, code, status) => {
     const id = await make(`asked ${JSON.stringify(keys)}`)
     const ended = await shell.onTerminal(keys, 'revoke', id)
     expect(ended.stdout).toContain('Revoke "asked')

@@ -107,6 +107,29 @@ export default latchkey({ prefix: 'acme_live', store: { ...memoryStore(), list }
     expect([code, stderr]).toEqual([3, expect.stringMatching(/^latchkey: [^\n]+ \(Error EHOSTDOWN\) \(store_unavailable\)\n$/)])
   })
 
+  it('a command over a memory store says that no server sees its tokens', async () => {
+    const file = shell.write(
+      'memory.config.mjs',
+      `import { latchkey } from '$index'
+import { memoryStore } from '$memory'
+export default latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { a: 'b' } })`,
+    )
+    const { code, stdout, stderr } = await shell.run('create', '--name', 'x', '--scope', 'a', '--config', file)
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^acme_live_\w+\n$/)])
+    expect(stderr).toContain('\nNote: this command has a memory store of its own, which ends with the command. ')
+  })
+
+  it.each(['a b', 'a,b'])('one option with two scopes, %s, is refused with the form for several', async (scopes) => {
+    const { code, stderr } = await shell.run('create', '--name', 'x', '--scope', scopes)
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--scope takes one scope: repeat it, as in --scope inventory:read --scope')])
+  })
+
+  it.each(['', '…', '...'])('a hint with %j at its end is not an ID, and the error says so', async (end) => {
+    const { record } = await shell.tokens.system.create({ name: 'x', scopes: ['inventory:read'] })
+    const { code, stderr } = await shell.run('show', record.hint.replace('…', end))
+    expect([code, stderr]).toEqual([2, expect.stringContaining('This is a hint, which several tokens may share')])
+  })
+
   it('a fault that the command does not report itself is logged', async () => {
     const file = shell.write(
       'seal.config.mjs',

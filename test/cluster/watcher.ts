@@ -27,7 +27,7 @@ export class Watcher {
   }
 
   /**
-   * Resolves once the token is repeatedly accepted from memory. Earlier answers, such as those while a link was coming back, are forgotten.
+   * Resolves once the token is repeatedly accepted from memory. Earlier answers, such as those from when a link was recovering, are forgotten.
    */
   async settled(): Promise<void> {
     while (this.#running && this.#inMemory < IN_MEMORY_IN_A_ROW) await pause()

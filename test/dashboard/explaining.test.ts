@@ -59,7 +59,7 @@ describe.skipIf(skip !== undefined)(`why a token is rejected ${skip ?? ''}`, () 
     return play({ before }, async ({ page, world }) => {
       await page.goto(`${world.url}?token=${id}`)
       await page.locator('.audit').getByRole('button', { name: 'Why was this refused?' }).click()
-      await expect.poll(() => verdict(page).textContent()).toContain('Whether it is accepted is unknown')
+      await expect.poll(() => verdict(page).textContent()).toContain('It may or may not be accepted')
       expect(await verdict(page).textContent()).toContain('Choose the scope that the route requires.')
       await page.getByLabel('Scope the route requires').selectOption('inventory:read')
       await press(page, 'Explain')

@@ -22,7 +22,7 @@ describe.skipIf(skip !== undefined)(`the page on every framework ${skip ?? ''}`,
       }),
   )
 
-  it.each(['/t', '/a/b/c/token-admin'])('the page works mounted at %s', (mount) =>
+  it.each(['/t', '/a/b/c/token-admin'])('the page works when mounted at %s', (mount) =>
     play({ start: hosts.Hono, mount }, async ({ page, world }) => {
       await page.goto(`${world.origin}${mount}`)
       await page.getByRole('heading', { name: 'No tokens yet' }).waitFor()

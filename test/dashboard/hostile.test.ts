@@ -99,7 +99,7 @@ describe.skipIf(skip !== undefined)(`hostile text ${skip ?? ''}`, () => {
   }, 120_000)
 
   it.each(['..', '../..', '.', 'scopes', 'https://evil.example/x', '//evil.example', '%2e%2e', '0000000000000000/events'])(
-    'the page requests only tokens from the API when the URL names %s as the token',
+    'the page requests no other origin or path when the URL names %s as the token',
     (token) =>
       play({ at: `?token=${encodeURIComponent(token)}` }, async ({ page, world }) => {
         const asked: string[] = []

@@ -88,7 +88,7 @@ describe.skipIf(skip !== undefined)(`what the page claims ${skip ?? ''}`, () => 
       await page.getByRole('region', { name: 'Details' }).getByText('Not counted').waitFor()
       await press(page, 'Rotate')
       await page.getByRole('dialog').getByText('Now', { exact: true }).click()
-      await page.getByRole('dialog').getByText('It is not known whether it is in use.').waitFor()
+      await page.getByRole('dialog').getByText('It may or may not be in use.').waitFor()
       expect(
         await page
           .getByRole('dialog')
@@ -101,7 +101,7 @@ describe.skipIf(skip !== undefined)(`what the page claims ${skip ?? ''}`, () => 
         .getByRole('row', { name: /Rotating/ })
         .getByRole('link', { name: 'Refund bot' })
         .click()
-      await page.getByText(/Rotated. It works alongside its successor .* It is not known whether it is in use/).waitFor()
+      await page.getByText(/Rotated. It works alongside its successor .* It may or may not be in use/).waitFor()
     }))
 
   it('usage is counted correctly for the busiest tokens', () => {

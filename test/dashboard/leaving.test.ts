@@ -70,7 +70,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
     }))
 
-  it('a refused clipboard is reported, and the token is selected for manual copying', () =>
+  it('a failed copy to the clipboard is reported, and the token is selected for manual copying', () =>
     play({}, async ({ page }) => {
       await page.evaluate(() => {
         Object.defineProperty(navigator, 'clipboard', { value: undefined })

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { addInit } from '../../src/cli/commands/init.js'
@@ -57,6 +59,19 @@ describe('code blocks on the docs pages', () => {
       )
     expect(commands.length).toBeGreaterThan(20)
     expect(commands.flatMap(({ page, args }) => whyRefused(args).map((why) => `${page}: npx latchkey ${args}: ${why}`))).toEqual([])
+  })
+
+  // Express 4 ignores the promise of a handler, so its rejection would end the process.
+  it('no handler for Express is asynchronous, in blocks, examples or docstrings', () => {
+    const sources = ['examples', 'adapters/frameworks'].flatMap((folder) =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((name) => /\.[tj]sx?$/.test(name) && !name.includes('node_modules'))
+        .map((name) => ({ page: join(folder, name), text: readFileSync(join(folder, name), 'utf8') })),
+    )
+    const asynchronous = [...blocks, ...sources].flatMap(({ page, text }) =>
+      [...text.matchAll(/\b(?:app|router)\.\w+\(.*\basync \(\w+, res\w*(?:, \w+)?\) =>.*/g)].map(([line]) => `${page}: ${line}`),
+    )
+    expect(asynchronous).toEqual([])
   })
 
   it('JSON blocks contain valid JSON', () => {

@@ -2,7 +2,7 @@ import { afterEach, expect, it, vi } from 'vitest'
 
 afterEach(() => vi.restoreAllMocks())
 
-it('the import example moves 10,000 keys from another table while clients keep calling without a refusal', async () => {
+it('the import example moves 10,000 keys from another table while clients keep calling and none is refused', async () => {
   const lines: string[] = []
   vi.spyOn(console, 'log').mockImplementation((line) => void lines.push(String(line)))
   await import('../../examples/importing.js')

@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest'
 
-it('the WebSocket example connects by header and by single-use ticket, and disconnects when the token is revoked', async () => {
+it('the WebSocket example connects with a header and with a single-use ticket, and disconnects when the token is revoked', async () => {
   const lines: string[] = []
   const log = vi.spyOn(console, 'log').mockImplementation((...words) => void lines.push(words.join(' ')))
   await import('../../examples/websocket.js')

@@ -20,7 +20,7 @@ export function complaints(flooded: Flooded): string[] {
   return found
 }
 
-/** A flood, described in one line. */
+/** Describes a flood in one line. */
 export function tell(flooded: Flooded, pepper: boolean): string {
   const { quietMicros: quiet, floodMicros: flood } = flooded
   return [

@@ -103,7 +103,7 @@ describe.each([
     }
   })
 
-  it('a refusal cuts off a response that has already begun, and passes on no error', async () => {
+  it('a refusal cuts off a response that has already begun, and does not pass on an error', async () => {
     const { tokens, outage, token } = await kit()
     for (const [instance, init] of [
       [tokens, {}],
@@ -238,7 +238,7 @@ describe.each([
     expect(await endpointsOf(tokens, id, 6)).toEqual([' allowed', 'GET /router/items/:item allowed', 'GET /sub/deep/:x allowed'])
   })
 
-  it('uses in mounted routers are counted under paths that keep static mounts and have * for segments that callers choose', async () => {
+  it('uses in mounted routers are counted by path: static mount paths stay, and * replaces segments that callers choose', async () => {
     const { tokens, token, id } = await kit()
     const app: Express = express()
     const inner = (): ReturnType<typeof express.Router> => {

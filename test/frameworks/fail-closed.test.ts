@@ -17,7 +17,7 @@ const ERRORS: readonly (readonly [string, unknown])[] = [
 
 /** Results of `find` other than the right row. */
 const ANSWERS: readonly (readonly [string, (row: object) => unknown, 'token_invalid' | 'token_expired' | 'store_unavailable'])[] = [
-  ['a row of another ID', (row) => [{ ...row, id: 'AAAAAAAAAAAAAAAA' }], 'store_unavailable'],
+  ['a row with another ID', (row) => [{ ...row, id: 'AAAAAAAAAAAAAAAA' }], 'store_unavailable'],
   ['no row', () => [], 'token_invalid'],
   ['a row without a digest', (row) => [{ ...row, digest: undefined }], 'store_unavailable'],
   ['a row with another digest', (row) => [{ ...row, digest: '0'.repeat(64) }], 'token_invalid'],

@@ -48,7 +48,7 @@ describe('on Hono', () => {
     ])
   })
 
-  it("waitUntil receives the pending writes for uses and refused attempts with each request's context", async () => {
+  it("waitUntil receives the pending writes for uses and refused attempts along with each request's context", async () => {
     const { tokens, token } = await kit()
     const waitUntil = (work: Promise<unknown>, c: Context): void => c.executionCtx.waitUntil(work)
     const app = new Hono()

@@ -132,7 +132,7 @@ describe.each(Object.entries(servers))('%s: a token holder who calls the managem
   })
 })
 
-it('a use is given back if the management API behind a guard cannot determine the address of the caller', async () => {
+it('a use is refunded if the management API behind a guard cannot determine the address of the caller', async () => {
   const own = limiter(50)
   const tokens: Latchkey = latchkey({
     prefix: 'acme_live',

@@ -32,7 +32,7 @@ const MALFORMED = ['', ';', 'a', '/', 'application/json, text/plain', 'é', 'a/b
 /** Node 20 does not know QUERY. */
 const UNUSUAL = ['PROPFIND', 'PURGE', 'LINK', 'SEARCH', 'LOCK', 'M-SEARCH', 'QUERY'].filter((method) => METHODS.includes(method))
 
-describe.each(Object.entries(managementHosts))('management on %s, over the wire', (_name, start) => {
+describe.each(Object.entries(managementHosts))('management on %s, over the wire', (name, start) => {
   const within = async (run: (host: Host) => Promise<void>): Promise<void> => {
     const tokens = instance()
     const host = await start(tokens, (user) => (user === 'ada' ? ADA : undefined), '/admin/tokens')
@@ -59,7 +59,24 @@ describe.each(Object.entries(managementHosts))('management on %s, over the wire'
     })
   })
 
-  it('the management API answers unusual methods with 405 and Allow, below its path and on it', async () => {
+  it('the management API accepts an empty chunked body as no body, if Node delivers it', async () => {
+    const tokens = instance()
+    const host = await start(tokens, (user) => (user === 'ada' ? ADA : undefined), '/admin/tokens')
+    try {
+      const { record } = await tokens.as(ADA).create({ name: 'made', tenantId: 'acme', scopes: [] })
+      const headers = { 'x-requested-with': 'test', 'transfer-encoding': 'chunked' }
+      const { status, code } = await send(host.origin, { method: 'POST', path: `/admin/tokens/${record.id}/revoke`, headers })
+      // Elsewhere, other code may have lost the content of the body.
+      const isKnown = !/Hono|web/.test(name)
+      expect({ status, code }).toEqual(isKnown ? { status: 200, code: undefined } : { status: 400, code: 'invalid_input' })
+      expect((await tokens.as(ADA).get(record.id))?.status).toBe(isKnown ? 'revoked' : 'active')
+    } finally {
+      await host.close()
+      await tokens.close()
+    }
+  })
+
+  it('the management API answers unusual methods with 405 and Allow, at its mount path and below it', async () => {
     await within(async ({ origin }) => {
       for (const method of UNUSUAL) {
         const ask = async (path: string, user = 'ada') => ({
@@ -88,7 +105,7 @@ describe.each(Object.entries(managementHosts))('management on %s, over the wire'
   })
 })
 
-describe('management on Fastify beside other routes', () => {
+describe('management on Fastify next to other routes', () => {
   const serve = async () => {
     const tokens = instance()
     const app = Fastify({ forceCloseConnections: true })

@@ -445,7 +445,7 @@ describe('Nest setup', () => {
     await expect(start('Express', { tokens: {} as Authenticator })).rejects.toThrow(/tokens/)
   })
 
-  it('the application does not start with a guard but without the module', async () => {
+  it('the application does not start if a guard is used without the module', async () => {
     const { tokens } = await kit()
     await expect(start('Express', { tokens }, { imports: [] })).rejects.toThrow(
       /(?:LatchkeyGuard|ScopesGuard).*LatchkeyModule\.forRoot\(\)/,

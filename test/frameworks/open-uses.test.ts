@@ -227,7 +227,7 @@ describe.each(HOSTS)('on %s', (name, host) => {
   it('a request whose client disconnected before a check refused it is counted as refused', async () => {
     const { tokens, usage, waiting, cut } = await opened()
     await cut(['/late'], () => waiting.length === 1)
-    // However often uses are written, a check may take some time.
+    // A check may take some time, during which uses may be written any number of times.
     for (let flushes = 0; flushes < 4; flushes += 1) await tokens.flush()
     waiting[0]?.()
     await until(async () => {
@@ -237,7 +237,7 @@ describe.each(HOSTS)('on %s', (name, host) => {
     expect(await usage()).toMatchObject({ total: 0, buckets: [{ endpoint: 'GET /late', outcome: 'scope_insufficient' }] })
   })
 
-  it('a refusal leaves a trace, and no second count, if the request was counted long after its client had disconnected', async () => {
+  it('a refusal is recorded, but not counted again, if the request was counted long after its client had disconnected', async () => {
     const { tokens, usage, waiting, cut } = await opened()
     await cut(['/late'], () => waiting.length === 1)
     if (name !== 'Hono') {

@@ -49,7 +49,7 @@ const SERVERS: { readonly [framework: string]: Serve } = {
 
 it.each(Object.keys(SERVERS))('a clock that throws an error with throwing fields causes a 503 on %s', async (framework) => {
   let away = false
-  const error = Object.defineProperty(new Error('the time is away'), 'retryAfterSeconds', {
+  const error = Object.defineProperty(new Error('the time is unavailable'), 'retryAfterSeconds', {
     get() {
       throw new TypeError('no such header')
     },

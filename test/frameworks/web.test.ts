@@ -53,6 +53,30 @@ describe('on web requests', () => {
     }
   })
 
+  it('a part of a request stays admitted while another part authenticates it, unless that part is then refused', async () => {
+    const { tokens, create } = await kit()
+    const { token } = await create({ scopes: ['a:read'] })
+    const mayRead = requireScopes('a:read')
+    const batch = request(bearer(token))
+    expect((await authenticate(tokens, batch)).response).toBeUndefined()
+    const another = authenticate(tokens, batch)
+    expect(await mayRead(batch)).toBeUndefined()
+    expect((await another).response).toBeUndefined()
+    expect(await mayRead(batch)).toBeUndefined()
+    const refused = authenticate(await kit().then((other) => other.tokens), batch)
+    expect(await mayRead(batch)).toBeUndefined()
+    expect((await refused).response?.status).toBe(401)
+    expect((await mayRead(batch))?.status).toBe(500)
+  })
+
+  it('a part of a request is no longer admitted once the decision about another part has failed', async () => {
+    const { tokens, outage, token } = await kit()
+    const batch = request(bearer(token))
+    expect((await authenticate(tokens, batch)).response).toBeUndefined()
+    expect((await authenticate(outage, batch)).response?.status).toBe(503)
+    expect((await requireScopes('a:read')(batch))?.status).toBe(500)
+  })
+
   it('a check that is undefined by mistake is refused instead of admitting every token', async () => {
     const { tokens, token } = await kit()
     const checks: { readonly read?: ReturnType<typeof requireScopes> } = {}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { OpenUses } from '../../src/activity/open-uses.js'
-import { type Admission, admissionOf, admit } from '../../src/http/admission.js'
+import { type Admission, admissionOf, admit, withdraw } from '../../src/http/admission.js'
 import { createGuard } from '../../src/http/authenticate.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
 import { pause } from '../latchkey/harness.js'
@@ -67,7 +67,8 @@ describe.each(KINDS)('a request %s', (_kind, make) => {
     await guard(first)
     await guard(second)
     expect([await statusOf(first), await statusOf(second)]).toEqual([undefined, undefined])
-    admit(second, undefined)
+    expect(withdraw(second)).toBeDefined()
+    expect(withdraw(second)).toBeUndefined()
     expect([await statusOf(first), await statusOf(second)]).toEqual([undefined, 500])
   })
 
@@ -115,6 +116,7 @@ describe.each(KINDS.slice(0, 3))('the mark that a guard leaves on a request %s',
       expect(() => Reflect.construct(Found, args, Object)).toThrow(TypeError)
     }
     expect(Reflect.ownKeys(mark)).toEqual([])
+    expect(Reflect.ownKeys(Found).sort()).toEqual(['length', 'name', 'prototype'])
     expect(Object.getOwnPropertyNames(Object.getPrototypeOf(mark))).toEqual(['constructor'])
     expect(key.description).toBe('latchkey.mark')
   })
@@ -196,7 +198,7 @@ it("replacing a request's principal does not change its admission", () => {
 })
 
 describe('a use whose client has left', () => {
-  /** A request whose client left at once, and the uses that were counted. `flushLater` flushes three seconds later. */
+  /** A request whose client left immediately, and the uses that were counted. `flushLater` flushes three seconds later. */
   async function abandoned() {
     let now = 0
     const openUses = new OpenUses(() => undefined)
@@ -206,7 +208,7 @@ describe('a use whose client has left', () => {
     const request = { headers: list() }
     await guard(request)
     const response = { headersSent: false }
-    admissionOf(request)?.use?.follow(() => 'GET /stock', response)()
+    admissionOf(request)?.use?.follow(() => 'GET /stock', undefined, response)()
     const flushLater = async (): Promise<void> => {
       now += 3_000
       await openUses.flush()
@@ -227,7 +229,7 @@ describe('a use whose client has left', () => {
     ['refuses it', '2', 'resource_denied'],
     ['allows it', '1', 'allowed'],
     ['fails', new Error('down'), 'lookup_failed'],
-  ])('is counted once, after a slow check has ended: the check %s', async (_how, found, outcome) => {
+  ])('a use whose client has left is counted once, after a slow check has ended: the check %s', async (_how, found, outcome) => {
     const { uses, request, response, flushLater } = await abandoned()
     const { answer, check } = waiting()
     const checked = check(request)
@@ -243,7 +245,7 @@ describe('a use whose client has left', () => {
     expect(uses).toMatchObject([{ outcome }])
   })
 
-  it('is not counted while a second guard decides', async () => {
+  it('a use whose client has left is not counted while a second guard decides', async () => {
     const { uses, request, flushLater } = await abandoned()
     let fail: (error: unknown) => void = () => undefined
     const decision = new Promise((_resolve, reject) => {
@@ -263,7 +265,7 @@ describe('a use whose client has left', () => {
     expect(uses).toMatchObject([{ outcome: 'undecided' }])
   })
 
-  it('leaves a trace, but no second count, if it is refused after it was counted', async () => {
+  it('a use that is refused after it was counted is recorded as refused, but not counted again', async () => {
     const { uses, request, flushLater } = await abandoned()
     await flushLater()
     await createScopeCheck<OnNode>(['a:write'])(request)

@@ -32,7 +32,7 @@ function failing(method: StoreMethod): { readonly store: TokenStore; readonly fa
 
 describe('a use that ends without a decision', () => {
   it.each([
-    ['at once', () => 'throws'],
+    ['immediately', () => 'throws'],
     ['later', async () => 'throws'],
   ])('a use whose resource function fails %s is refunded and not counted, and such lookups are bounded', async (_when, answer) => {
     const tokens = limited(2)

@@ -63,7 +63,7 @@ it.each([4_000, 9_000, 15_500])('a cookie of %i random characters in base64url d
   }
 })
 
-it('a secret that a cookie contains with JSON escapes is found as the host reads it, and as an error escapes it', () => {
+it('a secret with JSON escapes in a cookie is removed from errors, whether they quote it escaped or unescaped', () => {
   const escaped = String.raw`Gr\u00fc\u00dfe-an-K\u00f6ln`
   const read = JSON.parse(`"${escaped}"`)
   const upper = escaped.replaceAll('fc', 'FC').replaceAll('df', 'DF').replaceAll('f6', 'F6')

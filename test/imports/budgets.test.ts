@@ -201,7 +201,7 @@ describe('concurrent slow comparisons of many credentials', () => {
     expect(answers.indexOf('store_unavailable')).toBe(20)
   })
 
-  it('compares two secrets of signed leak reports at the same time', async () => {
+  it('at most two secrets of signed leak reports are compared at the same time', async () => {
     const { tokens, present, compared, mostAtOnce } = await waiting()
     const scanner = tokens.as(ownActor({ id: senderId('github'), tenants: '*', manages: 'all' }))
     const reported = (token: string) => scanner.reportLeak({ token, action: 'notify' }).then(({ known }) => known)

@@ -56,7 +56,7 @@ describe('what is derived from an imported token ends when the format of that to
     expect((await exchanged()).expires_in).toBe(10)
   })
 
-  it('the standing of an imported token is token_unknown once its format has ended', async () => {
+  it('an imported token is reported as token_unknown once its format has ended', async () => {
     const { tokens, token, service, exchanged, pass } = await ending()
     const { access_token: signed } = await exchanged()
     expect(await verdict(service.verify(signed))).toBe('ok')

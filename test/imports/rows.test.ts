@@ -54,7 +54,7 @@ it('import() validates the mapped fields as create() does, and names the invalid
     'expiresAt',
     'scopes',
     'idempotencyKey',
-    'admin',
+    'the result of map()',
     '__proto__',
   ])
   expect(outcome(report)).toEqual({ rows: 7, failed: 7 })
@@ -134,6 +134,8 @@ it('import() names the row and field of a problem without repeating values from 
     ['metadata', { metadata: { [value]: { deep: Number.NaN } } }],
     ['rotateEvery', { rotateEvery: value }],
     ['inherit', { inherit: value }],
+    ['the result of map()', { [value]: 1 }],
+    ['the result of map()', { [`expiresIn${value}`]: 1 }],
   ]
   for (const [field, more] of spilled) {
     const { problems } = await tokens.system.import([{ ...oldToken(1).row, note: value }], {
@@ -160,6 +162,20 @@ it('import() names the row and field of a problem without repeating values from 
   expect(Reflect.get(Object(problems[0]?.cause), 'stack')).not.toContain(value)
   // A caller who creates a single token does see what was wrong with that token.
   await expect(tokens.system.create({ ...map(), expiresIn: 'soon' as never })).rejects.toThrow('"soon"')
+})
+
+it('import() does not repeat the name of an unknown field, but suggests the field that was probably meant', async () => {
+  const tokens = accepting([old])
+  const [first, second] = [oldToken(1).row, oldToken(2).row]
+  const { problems } = await tokens.system.import([first, second], {
+    format: old,
+    map: ({ hash }) => ({ ...map(), ...(hash === first.hash ? { scope: ['stock:read'] } : { [hash]: 1 }) }) as never,
+  })
+  expect(problems).toMatchObject([
+    { row: 1, message: 'the result of map(): has a field that is not known; did you mean "scopes"?' },
+    { row: 2, message: expect.stringMatching(/^the result of map\(\): has a field that is not known; use one of .*\bname\b/) },
+  ])
+  expect(JSON.stringify(problems)).not.toContain(second.hash)
 })
 
 it('a dry run reports the same outcome as an import, and writes nothing', async () => {
@@ -282,4 +298,31 @@ it('column names that could be cells of a first row are not repeated in the prob
   const report = await accepting([old]).system.import(rows, { format: old, map })
   const message = 'hash: the row has no column hash; in a table, the first line must name the columns'
   expect(report.problems.map((problem) => problem.message)).toEqual(rows.map(() => message))
+})
+
+it('an error of map() does not repeat values of objects within the row, as ORMs keep them', async () => {
+  const secret = 'Hunter2-of-the-row'
+  class Model {
+    readonly dataValues = { ...oldToken(1).row, password: secret }
+    get hash(): string {
+      return this.dataValues.hash
+    }
+    get password(): string {
+      return this.dataValues.password
+    }
+  }
+  const { row } = oldToken(2)
+  const circular = { ...row, profile: { password: secret, parent: {} } }
+  circular.profile.parent = circular
+  const rows: readonly object[] = [new Model(), circular, { ...row, lists: [[{ password: secret }]] }]
+  const fail = (): never => {
+    throw new Error(`cannot map ${secret}`)
+  }
+  const report = await accepting([old]).system.import(rows, { format: old, map: fail })
+  expect(report.problems.map(({ cause }) => String(cause))).toEqual(rows.map(() => 'Error: cannot map …'))
+})
+
+it('a problem with a duration does not show the number in the row', async () => {
+  const report = await accepting([old]).system.import([oldToken(1).row], { format: old, map: () => ({ ...map(), expiresIn: 1.5 }) })
+  expect(report.problems).toEqual([{ row: 1, field: 'expiresIn', message: 'expiresIn: must be whole seconds, not the value' }])
 })

@@ -21,7 +21,7 @@ describe('the shape of a format', () => {
     expect(new RegExp(shape).test('axb|$+0123456789abcd')).toBe(false)
   })
 
-  it('finds a long imported token that a field truncated, and no short word after a prefix', () => {
+  it('the shape finds a long imported token that a field truncated, but not a short word after a prefix', () => {
     const long = new RegExp(plainTokens({ prefix: 'key_', length: 300 }).shape ?? '')
     expect(long.test(`key_${'x'.repeat(196)}`)).toBe(true)
     const open = new RegExp(bcryptTokens({ compare: () => true, prefix: 'key_', keyLength: 8 }).shape ?? '')

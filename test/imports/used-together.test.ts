@@ -14,7 +14,7 @@ const PAIRS = [
   ['hashed, slow', [hashed, slow]],
 ] as const
 
-/** A node with a secret that has one record in each of the formats. Each record belongs to a tenant of its own. */
+/** A node with a secret that has one record in each of the formats. Each record belongs to a different tenant. */
 async function world([first, second]: (typeof PAIRS)[number][1]) {
   const tokens = node({ expiry: { unused: '180d' }, imports: { key: IMPORT_KEY, formats: [first, second] } })
   const { token, row } = oldToken(1)
@@ -38,7 +38,7 @@ async function world([first, second]: (typeof PAIRS)[number][1]) {
 }
 
 describe.each(PAIRS)('a secret imported in two formats, in the order %s', (_order, formats) => {
-  it('remains accepted while it is used, although requests count for only one of its records', async () => {
+  it('a secret imported in two formats remains accepted while it is used, although requests count for only one of its records', async () => {
     const { clock, present, look, context, events, records } = await world(formats)
     for (let day = 0; day < 200; day += 1) {
       clock.now += DAY
@@ -50,7 +50,7 @@ describe.each(PAIRS)('a secret imported in two formats, in the order %s', (_orde
     expect(Object.values(await records()).map(({ status }) => status)).toEqual(['active', 'active'])
   })
 
-  it('shows its last use on both of its records, and its address only on the one that it is counted for', async () => {
+  it('the last use of a secret imported in two formats is shown on both records, and its address only on the record that it is counted for', async () => {
     const { clock, present, context, records, handle } = await world(formats)
     const [first, second] = formats.map(({ name }) => name)
     clock.now += DAY
@@ -66,7 +66,7 @@ describe.each(PAIRS)('a secret imported in two formats, in the order %s', (_orde
     expect(await handle.usage(other?.id ?? '')).toMatchObject({ total: 0, addresses: [] })
   })
 
-  it('is deactivated a week after the notice if nobody uses it', async () => {
+  it('both records of a secret imported in two formats are deactivated a week after the notice if nobody uses the secret', async () => {
     const { clock, present, look, events } = await world(formats)
     for (let day = 0; day < 187; day += 1) {
       clock.now += DAY

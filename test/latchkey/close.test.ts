@@ -1,9 +1,11 @@
 import { sha256Tokens } from 'latchkey/import'
 import { memoryStore } from 'latchkey/stores/memory'
-import { faultyStore } from 'latchkey/testing'
+import { faultyStore, interceptStore } from 'latchkey/testing'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { deciderOf } from '../../src/instance.js'
 import { codeOf, instance, mint, pause, principalOf, refusal, until, warm } from './harness.js'
+
+const DAY_MS = 86_400_000
 
 describe('close', () => {
   it('a closed instance refuses every call', async () => {
@@ -142,6 +144,37 @@ describe('close', () => {
     await vi.advanceTimersByTimeAsync(2001)
     expect(outcome).toBe('failed')
     expect(store.calls.some(({ method }) => method === 'close')).toBe(true)
+  })
+
+  it('close() takes at most one deadline after a call in progress when the store hangs during upkeep', { timeout: 120_000 }, async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const clock = { now: Date.UTC(2030, 0, 1) }
+    let hangs = false
+    let asked = 0
+    const store = interceptStore(memoryStore(), ({ method, args }, proceed) => {
+      // The upkeep asks for the notice of each unused token. The store answers once more.
+      if (hangs && method === 'events' && (args[0] as { readonly tokenId?: string }).tokenId !== undefined) asked += 1
+      return asked > 1 ? new Promise(() => undefined) : proceed()
+    })
+    const upkeep = { expiry: { unused: '180d' }, retention: { usage: false, addresses: false } } as const
+    const tokens = instance({ store, deadline: 1, clock: () => clock.now, ...upkeep })
+    await Promise.all(Array.from({ length: 100 }, (_, at) => tokens.system.create({ name: `n${at}`, scopes: ['stock:read'] })))
+    clock.now += 181 * DAY_MS
+    const told = async (): Promise<number> => (await tokens.system.events({ action: 'token.unused', limit: 1000 })).items.length
+    for (let tries = 0; tries < 100 && (await told()) < 100; tries += 1) await vi.advanceTimersByTimeAsync(1_000)
+    expect(await told()).toBe(100)
+    clock.now += 40 * DAY_MS
+    hangs = true
+    for (let tries = 0; tries < 10_000 && asked < 2; tries += 1) await vi.advanceTimersByTimeAsync(10)
+    expect(asked).toBe(2)
+    let ended = false
+    const end = (): void => {
+      ended = true
+    }
+    tokens.close().then(end, end)
+    await vi.advanceTimersByTimeAsync(2_001)
+    expect(ended).toBe(true)
   })
 
   it('close() finishes writing counts to a slow store', async () => {

@@ -66,6 +66,11 @@ describe('mistakes that TypeScript would catch are reported with the correct for
     ['a Redis url that is not set', call(redisStore, { url: undefined }), 'url: is undefined: check where it comes from'],
     ['a SQLite path that is not set', call(sqliteStore, { path: undefined }), 'path: is undefined: check where it comes from'],
     ['a pool that is not set', call(postgresStore, { pool: undefined }), 'pool: is undefined: check where it comes from'],
+    ['an empty Postgres url', call(postgresStore, { url: '' }), 'url: is empty: check where it comes from'],
+    ['an empty MySQL url', call(mysqlStore, { url: ' ' }), 'url: is empty: check where it comes from'],
+    ['an empty Redis url', call(redisStore, { url: '' }), 'url: is empty: check where it comes from'],
+    ['an empty SQLite path', call(sqliteStore, { path: '' }), 'path: is empty: check where it comes from'],
+    ['an empty SQLite path without options', call(sqliteStore, ''), 'path: is empty: check where it comes from'],
     ["another SQLite library's options", call(sqliteStore, { filename: 'x' }), 'did you mean "path"?'],
   ])('the error message shows the correct form after this mistake: %s', (_slip, act, says) =>
     expect(act).toThrow(expect.objectContaining({ code: 'invalid_input', message: expect.stringContaining(says) })),

@@ -42,7 +42,7 @@ describe('a page on another site', () => {
     { 'sec-fetch-site': 'cross-site' },
   ]
 
-  it.each(EMBEDDED)('a page that embeds routes with the headers %j does not use up the rate limit of its viewer', async (headers) => {
+  it.each(EMBEDDED)("a page that embeds routes does not use up its viewer's rate limit: %j", async (headers) => {
     const { call, create } = harness(
       {},
       { rateLimit: { limits: [{ name: 'few', limiter: new RateLimiterMemory({ points: 5, duration: 60 }) }], onFailure: 'refuse' } },

@@ -103,14 +103,14 @@ describe('methods and paths', () => {
     expect(await outside('/admin', '/admin/')).toBe(200)
   })
 
-  it('a mountPath that is shorter than the real mount path gives 404 with a hint about mountPath', async () => {
+  it('a mountPath that is shorter than the real mount path gives 404 with a hint about the mount path', async () => {
     const { tokens } = harness()
     const { fetch } = createManagement(tokens)
     const answer = await fetch(new Request(`${ORIGIN}/admin/tokens`), { actor: admin }, '/admin')
     expect(answer.status).toBe(404)
     expect(await answer.json()).toMatchObject({
       code: 'not_found',
-      detail: expect.stringMatching(/there is nothing at this path.*mountPath/),
+      detail: expect.stringMatching(/there is nothing at this path.*Check the path on which the API is mounted/),
     })
   })
 })

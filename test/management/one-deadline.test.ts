@@ -6,6 +6,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore, type StoreMethod } from 'latchkey/testing'
 import { management } from 'latchkey/web'
 import { expect, it, vi } from 'vitest'
+import { deciderOf } from '../../src/instance.js'
 import { never, onFakeTimers, slow } from '../support/slow-calls.js'
 
 // The first request loads this module, which takes real time instead of fake time.
@@ -97,6 +98,20 @@ it('a token that reads or rotates itself has one deadline for verification and t
   ).toEqual(UNDECIDED)
 })
 
+it("GET /self waits at most the API's own deadline for the token's verification, and counts no use after it", async () => {
+  const { store, state } = slowStore(['find'])
+  const tokens = instance({ store, cache: false })
+  const { token, record } = await tokens.system.create({ name: 'n', scopes: ['a:b'] })
+  state.late = true
+  const handle = management(tokens, { actor: () => undefined, deadline: 0.2, mountPath: '/' })
+  const ask = () => handle(new Request('https://api.example/self', { headers: { authorization: `Bearer ${token}` } }))
+  expect(await ending(ask)).toEqual({ ...UNDECIDED, after: 200 })
+  expect(deciderOf(tokens).openUses?.pending).toBe(false)
+  state.late = false
+  await tokens.flush()
+  expect(await tokens.system.usage(record.id)).toMatchObject({ total: 0, refused: 0 })
+})
+
 it('a slowly arriving body does not use up the deadline', async () => {
   const handle = management(instance(), { actor: () => ({ id: 'r', tenants: '*' as const, manages: 'all' as const }), mountPath: '/' })
   const body = new ReadableStream({
@@ -156,7 +171,7 @@ it('the OAuth endpoints share one deadline among the client callback, the store 
   expect(await ending(() => buy(asked))).toEqual(UNDECIDED)
 })
 
-it("a callback that never resolves ends at the instance's deadline", async () => {
+it("a callback that never resolves is cut off at the instance's deadline", async () => {
   const tokens = instance()
   const { token } = await tokens.system.create({ name: 'n', scopes: ['a:b'] })
   for (const make of [introspection, revocation])

@@ -1,11 +1,14 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it } from 'vitest'
 import { dashboard } from '../../src/dashboard/index.js'
+import { createGuard } from '../../src/http/authenticate.js'
 import { createManagement } from '../../src/management/index.js'
 import { admin, bearer, harness, MOUNT, ORIGIN, partner, superadmin } from './support.js'
 
 const limiter = (points: number) => new RateLimiterMemory({ points, duration: 60 })
 const limited = (points: number) => ({ rateLimit: { limits: [{ name: 'admin', limiter: limiter(points) }], onFailure: 'refuse' } as const })
+
+const PLAIN = { trustsProxy: () => undefined, checksOrigin: true } as const
 
 describe('the rate limit of the management API', () => {
   it('every route answers 429 with Retry-After and RateLimit fields beyond the limit', async () => {
@@ -124,6 +127,44 @@ describe('the rate limit of the management API', () => {
     expect(outcomes).toEqual([{ outcome: 'rate_limited', count: 2 }])
     expect((await tokens.system.get(id))?.replacedById).toBe(rotated.body.record.id)
   })
+
+  it.each(['/self/rotate itself', 'a guard before it'])(
+    'once a token without the scope to rotate itself has no refusals left, its rotations are refused with 429, by %s',
+    async (admittedBy) => {
+      const perToken = { limits: [{ name: 'token', by: 'token', limiter: limiter(2) }], onFailure: 'refuse' } as const
+      const { create, tokens } = harness({ rateLimit: perToken })
+      const { token, id } = await create(superadmin)
+      const guard = createGuard<Request>(tokens, {}, { read: ({ method, headers }) => ({ method, headers, ip: undefined }), ...PLAIN })
+      const api = createManagement(tokens)
+      const rotate = async () => {
+        const headers = { ...bearer(token), 'content-type': 'application/json' }
+        const request = new Request(`${ORIGIN}${MOUNT}/self/rotate`, { method: 'POST', headers, body: '{}' })
+        if (admittedBy === '/self/rotate itself') return api.fetch(request, { actor: undefined }, MOUNT)
+        const { principal, use } = await guard(request)
+        const answer = await api.fetch(request, { actor: undefined, principal, use }, MOUNT)
+        use?.done('')
+        return answer
+      }
+      const statuses = []
+      for (let times = 0; times < 5; times += 1) statuses.push((await rotate()).status)
+      expect(statuses).toEqual([403, 403, 403, 429, 429])
+      const beyond = await rotate()
+      expect(await beyond.json()).toMatchObject({ code: 'rate_limited' })
+      expect(beyond.headers.get('ratelimit')).toMatch(/^"token";r=0;t=\d+$/)
+      expect(Number(beyond.headers.get('retry-after'))).toBeGreaterThan(0)
+      await tokens.flush()
+      const { outcomes } = await tokens.system.usage(id)
+      expect(outcomes).toEqual([
+        { outcome: 'rate_limited', count: 3 },
+        { outcome: 'scope_insufficient', count: 3 },
+      ])
+      const { items } = await tokens.system.events({ action: 'management.refused' })
+      expect(items.map(({ code, count, actorId }) => [code, count, actorId]).sort()).toEqual([
+        ['rate_limited', 3, `token:${id}`],
+        ['scope_insufficient', 3, `token:${id}`],
+      ])
+    },
+  )
 
   it('the points of a rate limit can depend on the actor', async () => {
     const points = ({ id }: { readonly id: string }) => (id === 'ada' ? 2 : undefined)

@@ -68,6 +68,12 @@ const junk: unknown[] = [
   new String('10.0.0.1'),
 ]
 
+test('says how to write localhost', () => {
+  expect(() => readNetworks('allowedIps', ['localhost'])).toThrow(
+    /^allowedIps\.0: "localhost" is a name: write the addresses 127\.0\.0\.1 and ::1$/,
+  )
+})
+
 describe('normalizeIp', () => {
   const addresses: [string, string][] = [
     ['10.0.0.1', '10.0.0.1'],

@@ -48,7 +48,7 @@ describe('the message for a common mistake', () => {
       () => sqliteStore(process.env.PATH_THAT_NOBODY_SET as never),
       "options: must be the path of a file, or an object: sqliteStore('tokens.db'), not undefined: check where it comes from",
     ],
-  ])('%s', (_name, make, message) => {
+  ])('the error for %s', (_name, make, message) => {
     expect(make).toThrow(expect.objectContaining({ code: 'invalid_input', message: expect.stringContaining(message) }))
   })
 
@@ -83,7 +83,7 @@ describe('the message for a common mistake', () => {
       () => tokens.system.create({ name: 'ERP', scopes: [], tenantId: null as never }),
       'tenantId: must be a string, not null',
     ],
-  ])('%s', async (_name, call, message) => {
+  ])('the error for %s', async (_name, call, message) => {
     await expect(call()).rejects.toThrow(message)
   })
 })

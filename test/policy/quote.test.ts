@@ -23,7 +23,7 @@ test('quote() truncates long text', () => {
   expect(quote('x'.repeat(2 ** 20 + 1))).toBe('"…"')
 })
 
-test('quote() shows no secret wherever the token is in the text', () => {
+test('quote() never shows the secret, wherever the token is in the text', () => {
   const secret = 'pHk82J7SdVbmHv2PCggppN3U4PmcgphSGMXr3CJoeuf3CYcSx'
   for (let before = 0; before < 300; before++) {
     const shown = quote(`${' '.repeat(before)}acme_live_c6w4G5BC9wx2juOQ_${secret}`)
@@ -31,7 +31,7 @@ test('quote() shows no secret wherever the token is in the text', () => {
   }
 })
 
-test('quote() shows no secret after a shortened token, wherever the secret is in the text', () => {
+test('quote() never shows a secret that follows a shortened token, wherever it is in the text', () => {
   const secret = 'pHk82J7SdVbmHv2PCggppN3U4PmcgphSGMXr3CJoeuf3CYcSx'
   for (const size of [200, 4_000, 2 ** 20 - 70]) {
     const first = `_${'A'.repeat(16)}_${'B'.repeat(size)} `

@@ -90,7 +90,7 @@ describe('a limit', () => {
 })
 
 describe('refused uses spend nothing', () => {
-  it('a use refused as inactive, revoked, malformed or from a wrong address spends nothing', async () => {
+  it('a use refused as inactive, revoked, malformed or from a wrong address does not count against the rate limit', async () => {
     const limiter = syncLimiter(5)
     const tokens = limited([{ name: 'token', by: 'token', limiter }])
     const [inactive, revoked, bound] = await Promise.all([mint(tokens), mint(tokens), mint(tokens, { allowedIps: ['10.0.0.1'] })])
@@ -103,7 +103,7 @@ describe('refused uses spend nothing', () => {
     expect([...limiter.counts]).toEqual([])
   })
 
-  it('a use refused because the owner is gone spends nothing', async () => {
+  it('a use refused because the owner is gone does not count against the rate limit', async () => {
     const limiter = syncLimiter(5)
     const tokens = limited([{ name: 'token', by: 'token', limiter }], { owner: () => null })
     const { token } = await mint(tokens, { ownerId: 'bo' })
@@ -164,7 +164,7 @@ it('a refused use is not refunded shortly before its window ends', async () => {
   expect([...limiter.counts].find(([key]) => !key.endsWith(':refused'))?.[1]).toBe(1)
 })
 
-it('a use refused by a points function spends nothing, however often it is retried', async () => {
+it('a use refused by a limit with a points function does not count against that limit, however often it is retried', async () => {
   const limiter = syncLimiter(5)
   const tokens = limited([{ name: 'token', by: 'token', limiter, points: () => 2 }])
   const { token } = await mint(tokens)

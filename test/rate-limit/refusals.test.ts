@@ -56,7 +56,7 @@ describe('a separate budget for refusals', () => {
 
 describe('a token whose owner is gone', () => {
   it.each([
-    ['at once', () => null],
+    ['immediately', () => null],
     ['later', async () => null],
   ])('a token whose owner is gone causes only a bounded number of owner lookups, answered %s', async (_when, answer) => {
     let asked = 0

@@ -36,7 +36,7 @@ export class Fleet {
     await this.#open(slot)
   }
 
-  /** Asks a node for a change. A change without a response may or may not have happened. */
+  /** Makes a change through a node. A change without a response may or may not have happened. */
   async change(slot: Slot, command: Command): Promise<Done | undefined> {
     try {
       return (await slot.child.ask(command)) as Done

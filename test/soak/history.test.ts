@@ -49,7 +49,7 @@ describe('the history of a soak test', () => {
     ])
   })
 
-  it('the soak history reports how long a token was answered with 503 in outages that began while there was no primary', () => {
+  it('the soak history reports how long requests with a token got 503 in outages that began while there was no primary', () => {
     const history = new History(2000)
     const outages = [
       [0, 900],

@@ -31,7 +31,7 @@ export class Workload {
     await Promise.all(Array.from({ length: lanes }, lane))
   }
 
-  /** On an undisturbed node, ends every token that may have ended without a response. */
+  /** Revokes, on an undisturbed node, every token that a call without a response may have ended. */
   async settle(slot: Slot): Promise<void> {
     for (const { target, endingBegan, endedAt } of [...this.#history.lives.values()]) {
       if (endingBegan !== undefined && endedAt === undefined) await this.#end(slot, { do: 'revoke', id: target.id }, [target.id])

@@ -9,7 +9,7 @@ import { storedEvent } from '../support/records.js'
 
 const LONGEST = 50_000
 
-/** A store in which one method always has more results. Once the method was called far too often, the test fails instead of hanging. */
+/** A store in which one method always has more results. Once the method has been called far too often, the test fails instead of hanging. */
 function endless(change: (honest: TokenStore, count: () => number) => Partial<TokenStore>, cache: 'balanced' | false = false) {
   const honest = memoryStore()
   let calls = 0

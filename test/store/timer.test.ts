@@ -4,7 +4,7 @@ import { memoryStore } from '../../adapters/stores/memory.js'
 import { latchkey, type TokenStore } from '../../src/index.js'
 import { Background } from '../../src/store/timer.js'
 
-// Loads the modules that are otherwise loaded on first use, so fake timers need not wait for them.
+// Loads the modules that are otherwise loaded on first use, so fake timers do not have to wait for them.
 await Promise.all([import('../../src/verbs/retain.js'), import('../../src/verbs/notify.js'), import('../../src/verbs/idle.js')])
 await import('../../src/verbs/lib/seals.js')
 

@@ -14,7 +14,7 @@ const COLUMNS = 'id, version, prefix, digest, name, name_folded, scopes, created
 
 const stamp: RevocationStamp = { revokedAt: 1_800_000_000_000, revokedBy: 'admin', revokedCode: 'bulk', bulkId: 'B000000000000001' }
 
-/** Tests of one server, each with a database and an open host transaction of its own. */
+/** Tests of one server, each with its own database and its own open host transaction. */
 const stage = (server: Server) => {
   let place: OwnPlace
   let store: TokenStore

@@ -28,7 +28,7 @@ describe('the lineage of server runs', () => {
     expect(() => lineage.note(row('a2', 'a'))).toThrow('another server replaced this server')
   })
 
-  it('the lineage check ignores a database that does not identify runs', () => {
+  it('the lineage check ignores a database that reports no run ID', () => {
     const lineage = new Lineage()
     lineage.note(row('', ''))
     lineage.note(row('', ''))

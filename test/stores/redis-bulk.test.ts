@@ -8,7 +8,7 @@ import { scripts } from '../../adapters/stores/redis/scripts.js'
 import { findTokens } from '../../adapters/stores/redis/tokens.js'
 import type { StoredEvent } from '../../src/model/event.js'
 import type { StoredToken } from '../../src/model/record.js'
-import type { TokenFilter, TokenStore } from '../../src/store/port.js'
+import type { TokenCap, TokenFilter, TokenStore } from '../../src/store/port.js'
 import { storedEvent, storedToken } from '../support/records.js'
 import { newKeyPrefix, removeKeys } from '../support/redis.js'
 import { service } from '../support/services.js'
@@ -140,6 +140,8 @@ describe.skipIf(redis.skip)(`bulk revocation in Redis ${redis.skip ?? ''}`, () =
       find: async (wanted) => (await findTokens(connection, wanted)).tokens,
     }
     let comparedWhilePending = 0
+    let countedWhilePending = 0
+    let exceeded = 0
     const model = memoryStore()
     const ids: string[] = []
     const some = (): string | undefined => (roll(3) === 0 ? undefined : `x${roll(3)}`)
@@ -155,7 +157,17 @@ describe.skipIf(redis.skip)(`bulk revocation in Redis ${redis.skip ?? ''}`, () =
           ...(ownerId && { ownerId }),
         })
         ids.push(token.id)
-        await Promise.all([real, model].map((each) => each.commit({ inserts: [token], events: [] })))
+        const limits = { prefix: 'acme', max: 1 + roll(20), now: 0 }
+        const possible: readonly TokenCap[] = [
+          ...(tenantId === undefined ? [] : [{ ...limits, tenantId }]),
+          ...(ownerId === undefined ? [] : [{ ...limits, ownerId, ...(tenantId && { tenantId }) }]),
+        ]
+        const caps = roll(4) === 0 ? possible.slice(roll(2)) : []
+        const change = { inserts: [token], caps, events: [] }
+        const [done, expected] = [await real.commit(change), await model.commit(change)]
+        expect(done).toEqual(expected)
+        countedWhilePending += caps.length === 0 ? 0 : await admin.exists(`${keyPrefix}job`)
+        exceeded += expected.ok ? 0 : 1
       } else if (choice < 6 && ids.length > 0) {
         const [old] = await model.find([ids[roll(ids.length)] ?? ''])
         if (old === undefined) continue
@@ -202,5 +214,7 @@ describe.skipIf(redis.skip)(`bulk revocation in Redis ${redis.skip ?? ''}`, () =
       }
     }
     expect(comparedWhilePending).toBeGreaterThan(50)
+    expect(countedWhilePending).toBeGreaterThan(10)
+    expect(exceeded).toBeGreaterThan(10)
   })
 })

@@ -241,7 +241,7 @@ describe('the settings that a Redis server reports', () => {
     ['eviction', { maxmemory_policy: 'volatile-ttl' }, 'always', ['LATCHKEY_REDIS_EVICTION']],
     ['the role of a replica', { role: 'slave' }, 'always', ['LATCHKEY_REDIS_REPLICA']],
     ['a setting that cannot be read', {}, undefined, ['LATCHKEY_REDIS_UNCHECKED']],
-    ['facts that cannot be read', { aof_enabled: undefined, maxmemory_policy: undefined }, undefined, ['LATCHKEY_REDIS_UNCHECKED']],
+    ['information that cannot be read', { aof_enabled: undefined, maxmemory_policy: undefined }, undefined, ['LATCHKEY_REDIS_UNCHECKED']],
   ] as const)('returns the right warnings for a Redis server with %s', async (_title, facts, fsync, codes) => {
     expect((await begin(server(facts, fsync))).map(({ code }) => code)).toEqual(codes)
   })

@@ -35,8 +35,9 @@ async function busyFor(tenants: number): Promise<number> {
 it.skipIf(redis.skip)(
   `revoking every token takes Redis time proportional to the number of tenants ${redis.skip ?? ''}`,
   async () => {
-    const few = await busyFor(4_000)
-    const many = await busyFor(16_000)
+    // The shorter of two times, because a busy machine can pause Redis in the middle of a call.
+    const few = Math.min(await busyFor(4_000), await busyFor(4_000))
+    const many = Math.min(await busyFor(16_000), await busyFor(16_000))
     expect(many / few).toBeLessThan(8)
   },
   120_000,

@@ -15,7 +15,7 @@ it('requests no more counters from each Redis script than the limit still allows
   const run: Connection['run'] = async (_script, args) => {
     asked.push(args[4])
     const fields = Array.from({ length: counters.shift() ?? 0 }, (_, at) => [JSON.stringify([at, 'GET /', 'allowed', '']), '1'])
-    return args.slice(8).map((id, at) => [id, at === 0 ? fields.flat() : [], [], ''])
+    return args.slice(8).map((id, at) => [id, at === 0 ? fields.flat() : [], [], '', at === 0 ? fields.length : 0])
   }
   const tokenIds = Array.from({ length: 120 }, (_, at) => `token${at}`)
   const { counts } = await reportUsage({ run } as Connection, { tokenIds, limit: 10 })
@@ -26,20 +26,21 @@ it('requests no more counters from each Redis script than the limit still allows
 it('continues where a Redis script stopped, within a token and between tokens, and adds up the parts of a step', async () => {
   const sum = (uses: number): string[] => ['[0,"","allowed",""]', String(uses)]
   const answers = [
-    [['a', sum(1), [], '600']],
-    [['a', sum(2), [], '601']],
+    [['a', sum(1), [], '600', 1]],
+    [['a', sum(2), [], '601', 2]],
     [
-      ['a', sum(4), [], ''],
-      ['b', sum(8), [], ''],
+      ['a', sum(4), [], '', 4],
+      ['b', sum(8), [], '', 8],
     ],
-    [['c', sum(16), [], '']],
+    [['c', sum(16), [], '', 16]],
   ]
   const asked: unknown[] = []
   const run: Connection['run'] = async (_script, args) => {
     asked.push(args.slice(7))
     return answers.shift()
   }
-  const { counts } = await reportUsage({ run } as Connection, { tokenIds: ['a', 'b', 'c'], from: 0, stepMs: DAY_MS })
+  const { counts, summed } = await reportUsage({ run } as Connection, { tokenIds: ['a', 'b', 'c'], from: 0, stepMs: DAY_MS })
+  expect(summed).toBe(31)
   expect(asked).toEqual([
     ['', 'a', 'b', 'c'],
     ['600', 'a', 'b', 'c'],

@@ -144,8 +144,8 @@ describe("a host's pool", () => {
 
 describe('work that waited for a lock', () => {
   it.each([
-    ['is retried if the server refused it quickly', 5, 3],
-    ['is not retried after a long wait, because other transactions of the process would wait behind it', 5_000, 1],
+    ['work that waited for a lock is retried if the server refused it quickly', 5, 3],
+    ['work that waited long for a lock is not retried, because other transactions of the process would wait behind it', 5_000, 1],
   ])('%s', async (_title, ms, times) => {
     for (const again of [(work: () => Promise<string>) => patiently((): Fault => 'waited', work), createQueue((): Fault => 'waited')]) {
       let left = times === 1 ? 1 : times - 1
@@ -187,8 +187,8 @@ describe('work on a lost connection', () => {
   const failingAfter = (ms: number) => vi.fn(() => new Promise<never>((_resolve, reject) => setTimeout(reject, ms, new Error('lost'))))
 
   it.each([
-    ['retries work if the connection soon reports that it was lost', 5, 2],
-    ['does not retry work after a long silence, because it may have happened', 5_000, 1],
+    ['work is retried if its connection soon reports that it was lost', 5, 2],
+    ['work is not retried if its connection is lost after a long silence, because it may have happened', 5_000, 1],
   ])('%s', async (_title, ms, times) => {
     for (const again of [(work: () => Promise<never>) => patiently(faultOf, work), createQueue(faultOf)]) {
       const work = failingAfter(ms)

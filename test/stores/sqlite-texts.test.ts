@@ -7,7 +7,7 @@ import { event, token } from './sql/samples.js'
 const folder = await ownFolder()
 afterAll(() => folder.remove())
 
-it('uses the same SQL text for every SQLite usage report in steps, wherever the report starts', async () => {
+it('uses the same SQL text for every SQLite usage report in steps, regardless of where the report starts', async () => {
   const database = new (await findDriver())(folder.path('tokens.db'))
   const store = sqliteStore({ database })
   await store.migrate?.()

@@ -1,6 +1,6 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, chown, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -79,6 +79,10 @@ export class PostgresServer {
     return join(this.#folder, 'data')
   }
 
+  get #log(): string {
+    return join(this.#folder, 'log')
+  }
+
   async #run(program: string, args: readonly string[]): Promise<void> {
     await promisify(execFile)(findProgram(program) ?? program, [...args], { cwd: this.#folder, ...this.#ids })
   }
@@ -93,10 +97,15 @@ export class PostgresServer {
 
   /** Starts the server on its port, and waits until it responds. */
   async start(): Promise<void> {
-    const args = ['-D', this.#data, '-p', `${this.port}`, '-k', this.#folder, '-h', '127.0.0.1', '-c', 'fsync=off', '-c', 'hot_standby=on']
+    // Without a replication slot, a primary may remove segments that a slow standby still needs.
+    const settings = ['fsync=off', 'hot_standby=on', 'wal_keep_size=1GB'].flatMap((setting) => ['-c', setting])
+    const args = ['-D', this.#data, '-p', `${this.port}`, '-k', this.#folder, '-h', '127.0.0.1', ...settings]
     for (let attempt = 1; ; attempt += 1) {
-      const child = spawn(findProgram('postgres') ?? 'postgres', args, { cwd: this.#folder, stdio: 'ignore', ...this.#ids })
+      const log = await open(this.#log, 'a')
+      const stdio: StdioOptions = ['ignore', log.fd, log.fd]
+      const child = spawn(findProgram('postgres') ?? 'postgres', args, { cwd: this.#folder, stdio, ...this.#ids })
       this.#child = child
+      await log.close()
       while (child.exitCode === null && child.signalCode === null) {
         if (await this.#answers()) return
         await sleep(50)
@@ -161,13 +170,16 @@ export class PostgresServer {
     await standby.#until(`select 1 where pg_last_wal_replay_lsn() >= '${String(row?.lsn)}'`)
   }
 
-  /** Waits until the query returns a row. If it never does, the error names the query. */
+  /** Waits until the query returns a row. If it never does, the error contains the query and the end of the server's log. */
   async #until(query: string): Promise<void> {
     const deadline = Date.now() + PATIENCE_MS
     for (;;) {
       const answer = await this.query(query).catch((error: unknown) => error)
       if (Array.isArray(answer) && answer.length > 0) return
-      if (Date.now() > deadline) throw new Error(`the server on port ${this.port} never answered: ${query}`, { cause: answer })
+      if (Date.now() > deadline) {
+        const last = (await readFile(this.#log, 'utf8')).split('\n').slice(-20).join('\n')
+        throw new Error(`the server on port ${this.port} never answered: ${query}\nThe end of its log:\n${last}`, { cause: answer })
+      }
       await sleep(20)
     }
   }

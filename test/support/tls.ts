@@ -12,7 +12,7 @@ export const opensslMissing = (): string | undefined => {
   return skip
 }
 
-/** The files of a test authority, a server's key with a certificate from it for `localhost` only, and another authority. */
+/** The files of a test authority, of a server's key with a certificate from that authority for `localhost` only, and of another authority. */
 export type Certificates = {
   readonly ca: string
   readonly key: string

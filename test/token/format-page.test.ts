@@ -45,7 +45,7 @@ test('finds nothing with the scanner expression for all prefixes in half a milli
   for (const piece of ['a', 'a_', '_a', 'a1']) expect(found(ofAny, piece.repeat(500_000))).toEqual([])
 })
 
-test('the docs page shows a real token, with the parts that the drawing marks', () => {
+test('the docs page shows a real token, divided into the parts that the diagram shows', () => {
   const shown = /```\n(acme_live_\w+)\n(.*)\n```/.exec(page)
   const token = shown?.[1] ?? ''
   expect(token).toBe(vectors.plain[0]?.token)

@@ -4,7 +4,7 @@ import type { Options } from 'tsup'
 
 type EsbuildPlugin = NonNullable<Options['esbuildPlugins']>[number]
 
-/** `await import('pg')`, in the function that also catches its failure. There, bundlers tolerate a missing package, also with `require`. */
+/** Matches a driver import such as `await import('pg')`. A `try` surrounds it, so bundlers tolerate a missing package even after it becomes `require`. */
 const DRIVER = /\bawait import\((?=["'][^."'])/g
 
 /** Converts a built ES module to CommonJS, without `import()`, which Jest refuses. esbuild splits ES modules only. */

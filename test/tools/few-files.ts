@@ -27,7 +27,7 @@ export type BuiltFile = { readonly path: string; readonly code: string }
 /**
  * Joins built ES modules into few files. Splitting by entries alone leaves dozens of small files, which every new process reads, compiles
  * and links one by one (`npm run bench:start`).
- * All that `latchkey` loads becomes one file, except what an entry in `APART` also loads.
+ * Everything that `latchkey` loads becomes one file, except what an entry in `APART` also loads.
  */
 export async function fewFiles(built: ReadonlyMap<string, string>, extension: string): Promise<readonly BuiltFile[]> {
   let groups: ReadonlyMap<string, string> = new Map()

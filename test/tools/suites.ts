@@ -10,6 +10,7 @@ export const NOT_OURS: readonly string[] = ['test/consumer/fixtures/**', '**/nod
 export const LONG: string[] = [
   'test/activity/consumer-crash.test.ts',
   'test/activity/notices-crash.test.ts',
+  'test/activity/poison-event.test.ts',
   'test/activity/usage-million.test.ts',
   'test/audit/seal-crash.test.ts',
   'test/audit/tamper-stores.test.ts',
@@ -25,6 +26,7 @@ export const LONG: string[] = [
   'test/cli/folders.test.ts',
   'test/cli/hints.test.ts',
   'test/cli/import-table.test.ts',
+  'test/cli/init.test.ts',
   'test/cli/moving.test.ts',
   'test/cli/pasted.test.ts',
   'test/cli/process.test.ts',
@@ -44,8 +46,10 @@ export const LONG: string[] = [
   'test/flood/**/*.test.ts',
   'test/http/named-scopes.test.ts',
   'test/imports/every-store.test.ts',
+  'test/management/bounded-cost.test.ts',
   'test/management/self-rotation.test.ts',
   'test/operations/**/*.test.ts',
+  'test/store/endless.test.ts',
   'test/stores/addresses.test.ts',
   'test/stores/beside-locked-rows.test.ts',
   'test/stores/bulk-beside-changes.test.ts',
@@ -64,6 +68,7 @@ export const LONG: string[] = [
   'test/stores/redis-bulk.test.ts',
   'test/stores/redis-cluster.test.ts',
   'test/stores/redis-outage.test.ts',
+  'test/stores/redis-revoke-cost.test.ts',
   'test/stores/sqlite-host.test.ts',
   'test/stores/sqlite-processes.test.ts',
   'test/stores/stopped-writers.test.ts',
@@ -72,18 +77,19 @@ export const LONG: string[] = [
   'test/verbs/changes-take-turns.test.ts',
   'test/verbs/erase.test.ts',
   'test/verbs/gives-way.test.ts',
+  'test/verbs/many-tenants.test.ts',
   'test/verbs/notices-stores.test.ts',
   'test/verbs/owner-gone.test.ts',
   'test/verbs/polluted-fields.test.ts',
   'test/verbs/polluted-names.test.ts',
+  'test/verbs/pruned-trail.test.ts',
   'test/verbs/transfer.test.ts',
   'test/verbs/wrong-clocks.test.ts',
 ]
 
 /** Tests that read or change the whole process: its modules, heap, listeners or exit. Each of these files gets a separate process. */
 export const ALONE: string[] = [
-  // Loads its own output, with copies of the package.
-  'test/cli/init.test.ts',
+  // Loads copies of the package.
   'test/http/copies.test.ts',
   'test/latchkey/errors.test.ts',
   'test/latchkey/heap.test.ts',
@@ -94,7 +100,7 @@ export const ALONE: string[] = [
   'test/imports/rows.test.ts',
   'test/imports/secrets-in-text.test.ts',
   'test/management/added-field.test.ts',
-  // Loads a module again, on a platform that lacks what it needs.
+  // Loads a module again, on a platform that lacks a function that the module needs.
   'test/token/hash.test.ts',
   // A warning is reported once per process, and at most 20 per code, so these files would use up each other's warnings.
   'test/frameworks/unguarded-named.test.ts',

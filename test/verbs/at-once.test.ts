@@ -56,7 +56,7 @@ it('a change that waits behind a hung change fails at its deadline, and the chan
   expect(new Set(later)).toEqual(new Set(['done']))
 })
 
-it('a failed commit fails none of the changes that wait for it', async () => {
+it('a failed commit does not fail the changes that wait for it', async () => {
   let finds = 0
   const inner = interceptStore(memoryStore(), ({ method }, proceed) => {
     if (method === 'find') finds += 1

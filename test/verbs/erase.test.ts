@@ -1,7 +1,10 @@
 import type { Actor, AuditHead, Latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
+import { authenticate } from 'latchkey/web'
 import { describe, expect, it } from 'vitest'
+import type { ForeignPrincipal } from '../../src/http/host-principal.js'
+import { createManagement } from '../../src/management/index.js'
 import { instance, mint, pause, refusal, type Scope, verdict } from '../latchkey/harness.js'
 import { everyStore } from '../support/every-store.js'
 
@@ -38,6 +41,25 @@ async function live(tokens: Latchkey<Scope>): Promise<{ readonly own: string; re
   return { own: record.id, others: other.record.id, text: token }
 }
 
+/** Sends requests to the management API that are refused because a token of an identity provider cannot manage tokens. */
+async function attempt(tokens: Latchkey<Scope>, holder: Omit<ForeignPrincipal, 'scopes'>, ip: string, paths = ['/']): Promise<void> {
+  const api = createManagement(tokens)
+  const headers = { authorization: 'Bearer of-an-identity-provider' }
+  for (const path of paths) {
+    const foreign = () => ({ ...holder, scopes: [] })
+    const { principal } = await authenticate(tokens, new Request('http://host/', { headers }), { foreign })
+    const { status } = await api.fetch(
+      new Request(`http://host/admin${path}`, { method: 'GET' }),
+      { actor: undefined, principal, ip },
+      '/admin',
+    )
+    expect(status).toBe(403)
+  }
+}
+
+/** More routes than are told apart for one actor. */
+const ROUTES = ['/', '/me', '/events', '/usage', '/grantable', '/owners', '/tenants', '/health', `/${'a'.repeat(16)}`, '/no', '/self/x']
+
 for (const { kind, skip, place } of await everyStore()) {
   describe.skipIf(skip !== undefined)(`an erased owner on ${kind} ${skip ?? ''}`, () => {
     it('leaves no trace of an erased owner in the database, and the sealed audit log still verifies', async () => {
@@ -73,6 +95,42 @@ for (const { kind, skip, place } of await everyStore()) {
       expect((await here.system.erase({ ownerId: ID })).tokens).toBe(0)
       expect(await there.system.erase({ ownerId: ID })).toEqual({ tokens: 0, events: 0 })
       expect((await open.dump()).replaceAll(`${ID}-2`, '').includes(ID)).toBe(false)
+    })
+
+    it("leaves no trace of what an erased owner did with an identity provider's token or their own token", async () => {
+      const open = await place()
+      const [here, there] = [instance({ store: open() }), instance({ store: open() })]
+      const { token } = await mint(here, { ownerId: ID, tenantId: 't1' })
+      const [from, neighbor] = ['203.0.113.77', '192.0.2.44']
+      const api = createManagement(here)
+      for (const path of ROUTES) {
+        const { principal } = await authenticate(here, new Request('http://host/', { headers: { authorization: `Bearer ${token}` } }))
+        await api.fetch(new Request(`http://host/admin${path}`), { actor: undefined, principal, ip: from }, '/admin')
+      }
+      await attempt(here, { tokenId: `https://idp.example|${ID}`, ownerId: ID, tenantId: 't1', name: 'Zoe Quill' }, from, ROUTES)
+      await attempt(here, { tokenId: `https://idp.example|${ID}`, ownerId: ID }, from, ROUTES)
+      await attempt(here, { tokenId: ID, tenantId: 't1' }, from)
+      await attempt(here, { tokenId: 'zoe@quill.example', ownerId: ID, tenantId: 't1' }, from)
+      // One credential may act for several people. These two are counted apart.
+      await attempt(here, { tokenId: 'shared', ownerId: ID, tenantId: 't1' }, from)
+      await attempt(here, { tokenId: 'shared', ownerId: 'someone', tenantId: 't1' }, neighbor)
+      await attempt(here, { tokenId: `${ID}-2`, ownerId: `${ID}-2`, tenantId: 't1' }, neighbor)
+      // A host may give its own actors such IDs.
+      const host: Actor = { id: 'foreign:host', tenants: '*', manages: 'all', ip: neighbor }
+      await here.as(host).ownerGone({ ownerId: ID })
+      await here.flush()
+      const before = await open.dump()
+      for (const trace of [ID, from, 'zoe@quill.example', neighbor]) expect(before.includes(trace), trace).toBe(true)
+
+      const { items: told } = await there.system.events({ limit: 100 })
+      await there.system.erase({ ownerId: ID })
+      const after = (await open.dump()).replaceAll(`${ID}-2`, '')
+      for (const trace of [ID, from, 'zoe@quill.example', 'Zoe Quill']) expect(after.includes(trace), trace).toBe(false)
+      for (const left of ['foreign:shared', 'foreign:host', neighbor]) expect(after.includes(left), left).toBe(true)
+      const { items } = await there.system.events({ limit: 100, action: 'management.refused' })
+      const counts = (events: typeof items): readonly unknown[] => events.map(({ count, code, details }) => ({ count, code, details }))
+      expect(counts(items)).toEqual(counts(told.filter(({ action }) => action === 'management.refused')))
+      expect(await here.system.erase({ ownerId: ID })).toEqual({ tokens: 0, events: 0 })
     })
 
     it('erases an owner from a store after another prefix is moved out of it', async () => {
@@ -255,7 +313,7 @@ describe('erase', () => {
     expect(items.length).toBeLessThanOrEqual(9)
   })
 
-  it('removes an erased owner from refusals that are not written yet, and still counts them', async () => {
+  it('removes an erased owner from refusals that have not been written yet, and still counts them', async () => {
     const store = memoryStore()
     const tokens = instance({ store })
     const zoe = tokens.as({ ...ZOE, tenants: ['t1'], manages: 'own', scopes: [] })
@@ -288,5 +346,24 @@ describe('erase', () => {
     expect(events.find(({ tokenId, action }) => tokenId === elsewhere.record.id && action === 'token.refused')).toMatchObject({
       ownerId: ID,
     })
+  })
+
+  it('names a person who acts again after an erasure, so that the next erasure finds the new address too', async () => {
+    const store = memoryStore()
+    const [here, there] = [instance({ store }), instance({ store })]
+    const holder = { tokenId: ID, ownerId: ID, tenantId: 't1' }
+    await attempt(here, holder, '203.0.113.77')
+    await here.flush()
+    // Not due yet, so the erasure finds it in memory.
+    await attempt(here, holder, '203.0.113.78')
+    await here.system.erase({ ownerId: ID })
+    await attempt(here, holder, '203.0.113.79')
+    await here.close()
+    await there.system.erase({ ownerId: ID })
+    const { items } = await there.system.events({ action: 'management.refused' })
+    expect(items.map(({ count, actorId, ownerId, ip }) => ({ count, actorId, ownerId, ip }))).toEqual([
+      { count: 2, actorId: 'erased', ownerId: undefined, ip: undefined },
+      { count: 1, actorId: 'erased', ownerId: undefined, ip: undefined },
+    ])
   })
 })

@@ -3,7 +3,9 @@ import { copy } from 'latchkey/copy'
 import { sha256Tokens } from 'latchkey/import'
 import { memoryStore } from 'latchkey/stores/memory'
 import { sqliteStore } from 'latchkey/stores/sqlite'
+import Database from 'libsql'
 import { describe, expect, it, vi } from 'vitest'
+import type { CreateOptions } from '../../src/model/transaction.js'
 import { readOptions } from '../../src/options.js'
 import { createHandle } from '../../src/verbs/handle.js'
 import { SYSTEM } from '../../src/verbs/lib/actor.js'
@@ -78,6 +80,26 @@ describe.each(STORES)('long work on %s, which answers synchronously', (_, open) 
     await store.close?.()
   })
 
+  it.each<[string, (handle: TokenHandle) => Promise<unknown>]>([
+    ['create()', (handle) => handle.create({ name: 'made', scopes: [] })],
+    ['create() with empty options', (handle) => handle.create({ name: 'made', scopes: [] }, {} as CreateOptions)],
+    ['a create() whose options are refused', (handle) => handle.create({ name: 'made', scopes: [] }, null as never).catch(() => undefined)],
+    ['get()', (handle) => handle.get('0'.repeat(16))],
+    ['an update() that fails', (handle) => handle.update('0'.repeat(16), { name: 'renamed' }).catch(() => undefined)],
+    ['events()', (handle) => handle.events({ limit: 1 })],
+    ['revoke()', async (handle) => handle.revoke((await handle.create({ name: 'made', scopes: [] })).record.id)],
+  ])('a loop that awaits %s again and again yields to requests', async (_name, call) => {
+    const store = open()
+    const handle = createHandle(() => context, SYSTEM)
+    const context = await worn(store)
+    const turns = await turnsDuring(async () => {
+      for (let at = 0; at < 20; at += 1) await call(handle)
+    })
+    // About every second call yields, on a busy machine fewer of them. Without a yield, there is no turn at all.
+    expect(turns).toBeGreaterThanOrEqual(5)
+    await store.close?.()
+  })
+
   it('prune() yields to requests between its pages', async () => {
     const store = open()
     const context = await worn(store)
@@ -125,6 +147,9 @@ describe.each(STORES)('long work on %s, which answers synchronously', (_, open) 
     ],
     ['import()', (handle) => handle.import(OLD, { format, map: terms })],
     ['import() in a dry run', (handle) => handle.import(OLD, { format, map: terms, dryRun: true })],
+    ['import() of skipped rows', (handle) => handle.import(OLD, { format, map: () => undefined })],
+    ['import() of expired rows', (handle) => handle.import(OLD, { format, map: (row) => ({ ...terms(row), expiresAt: BEGAN }) })],
+    ['import() of rows that fail', (handle) => handle.import(OLD, { format, map: (row) => ({ ...terms(row), name: '' }) })],
   ])('%s yields to requests between its pages', async (_name, work) => {
     const store = open()
     const context = await worn(store)
@@ -155,6 +180,28 @@ describe.each(STORES)('long work on %s, which answers synchronously', (_, open) 
     await store.close?.()
   })
 
+  it.each<[string, (handle: TokenHandle, ids: string[]) => Promise<unknown>]>([
+    ['usageOf()', (handle, ids) => handle.usageOf({ ids, from: BEGAN, to: BEGAN + 366 * 86_400_000, step: '366d' })],
+    ['usage() in steps', (handle, [id = '']) => handle.usage(id, { from: BEGAN, to: BEGAN + 366 * 86_400_000, step: '366d' })],
+  ])('%s yields to requests between its reads', async (_name, read) => {
+    const store = open()
+    const context = await worn(store)
+    const listed = await store.list({ prefix: 'acme_test', now: BEGAN, limit: 10 })
+    const ids = listed.map(({ id }) => id)
+    const counts = Array.from({ length: 40_000 }, (_, at) => ({
+      tokenId: ids[at < 35_000 ? 0 : at % 10] ?? '',
+      bucketAt: BEGAN + (at % 8000) * 3_600_000,
+      endpoint: `GET /${at % 7}`,
+      outcome: 'allowed' as const,
+      scope: '',
+      count: 1,
+    }))
+    await store.recordUsage({ nodeId: 'node', seq: 1, at: BEGAN, counts, addresses: [], lastUses: [] })
+    const handle = createHandle(() => context, SYSTEM)
+    expect(await turnsDuring(() => read(handle, ids))).toBeGreaterThanOrEqual(3)
+    await store.close?.()
+  })
+
   it('a dry run of ownerGone() yields to requests between its pages', async () => {
     const store = open()
     const context = await worn(store)
@@ -178,4 +225,70 @@ describe.each(STORES)('long work on %s, which answers synchronously', (_, open) 
     }
     await Promise.all([from?.close(), to?.close()])
   })
+})
+
+it.each<[string, (transaction: object) => CreateOptions]>([
+  ['', (transaction) => ({ transaction })],
+  [
+    ' that a class passes',
+    (transaction) =>
+      new (class {
+        get transaction() {
+          return transaction
+        }
+      })(),
+  ],
+])('create() in a host transaction%s on SQLite never yields, because other work would run within it', async (_name, optionsOf) => {
+  const database = new Database(':memory:')
+  const context = await worn(sqliteStore({ database }))
+  const handle = createHandle(() => context, SYSTEM)
+  await handle.get('0'.repeat(16))
+  const turns = await turnsDuring(async () => {
+    database.exec('begin immediate')
+    for (let at = 0; at < 5; at += 1) {
+      await handle.create({ name: 'made', scopes: [] }, optionsOf(database))
+    }
+    database.exec('commit')
+  })
+  expect(turns).toBe(0)
+  await context.store.close()
+  database.close()
+})
+
+it('create() with options that throw when they are read rejects, and does not throw', async () => {
+  const context = await worn(memoryStore())
+  const handle = createHandle(() => context, SYSTEM)
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  const made = handle.create({ name: 'made', scopes: [] }, proxy as CreateOptions)
+  await expect(made).rejects.toBeInstanceOf(Error)
+  await context.store.close()
+})
+
+it('create() reads its input before it returns, so that callers can reuse it', async () => {
+  const store = memoryStore()
+  const context = await worn(store)
+  const handle = createHandle(() => context, SYSTEM)
+  const input = { name: '', scopes: [] }
+  const made = await Promise.all(
+    Array.from({ length: 20 }, (_, at) => {
+      input.name = `token ${at}`
+      return handle.create(input)
+    }),
+  )
+  expect(made.map(({ record }) => record.name)).toEqual(Array.from({ length: 20 }, (_, at) => `token ${at}`))
+  await context.store.close()
+})
+
+it('a loop of changes continues even if a test in the host application has replaced only setTimeout', async () => {
+  const store = memoryStore()
+  const context = await worn(store)
+  const handle = createHandle(() => context, SYSTEM)
+  vi.useFakeTimers({ toFake: ['setTimeout'] })
+  try {
+    for (let at = 0; at < 5; at += 1) await handle.create({ name: 'made', scopes: [] })
+  } finally {
+    vi.useRealTimers()
+  }
+  await context.store.close()
 })

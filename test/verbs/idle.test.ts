@@ -228,8 +228,15 @@ describe('the expiry.unused option', () => {
     for (let index = 0; index < 450; index += 1) await make()
     clock.now += 100 * DAY
     const { watchIdle } = await import('../../src/verbs/idle.js')
-    let pages = 0
-    const done = await watchIdle(context, { now: clock.now, since: 0, sure: clock.now }, async () => ++pages <= 2)
-    expect([done, list.mock.calls.length]).toEqual([false, 2])
+    const times = { now: clock.now, since: 0, sure: clock.now }
+    // Asked before each page of 200 tokens and before each token: it stops before the third page, and in the middle of the second one.
+    for (const most of [402, 300]) {
+      list.mockClear()
+      let asked = 0
+      const done = await watchIdle(context, times, async () => ++asked <= most)
+      expect([done, list.mock.calls.length]).toEqual([false, 2])
+    }
+    list.mockClear()
+    expect([await watchIdle(context, times, async () => true), list.mock.calls.length]).toEqual([true, 3])
   })
 })

@@ -20,7 +20,7 @@ async function setUp() {
   return { tokens, asked, ...made }
 }
 
-it("refuses a rotation by an actor who may not name the token's owner", async () => {
+it("refuses a rotation if mayOwn does not let the actor name the token's owner", async () => {
   const { tokens, token, record, asked } = await setUp()
   await expect(tokens.as(ADMIN).rotate(record.id)).rejects.toMatchObject({ code: 'grant_denied', field: 'ownerId' })
   expect(asked).toEqual(['it-admin ceo'])

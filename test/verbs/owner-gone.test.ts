@@ -207,7 +207,7 @@ describe('ownerGone', () => {
     expect(told.items).toHaveLength(100)
   })
 
-  it('ownerGone() changes no token if the store fails, and revokes them when it is called again', async () => {
+  it('ownerGone() changes no tokens if the store fails, and revokes them when it is called again', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store })
     const { token } = await mint(tokens, BOB)

@@ -40,7 +40,7 @@ const OTHERS = {
   actions: ['token.pruned'],
   actorId: 'polluted',
   createdBy: 'polluted',
-  cutsFeed: true,
+  cutsFeed: 'polluted',
   caps: [{ prefix: 'acme_test', max: 0, now: 1, tenantId: 'acme' }],
   removals: ['polluted00000000'],
   inserts: [],
@@ -168,7 +168,7 @@ const memory = kinds.filter(({ kind }) => kind === 'memory')
 
 describe('while other code has polluted Object.prototype with the name of a field', () => {
   for (const { kind, place } of memory) {
-    it.each([...POLLUTED.keys()])(`%s changes nothing that is stored in or read from the ${kind} store`, async (name) => {
+    it.each([...POLLUTED.keys()])(`a polluted "%s" changes nothing that is stored in or read from the ${kind} store`, async (name) => {
       const expected = await story(await place())
       const open = await place()
       onTestFinished(clean)

@@ -49,7 +49,7 @@ function requestWith(token: string): Request {
   return new Request('https://api.example/stock', { headers: { authorization: `Bearer ${token}` } })
 }
 
-/** Everything that callers and the audit log learn about a short life of some tokens. Calls `begin` once the server has answered its first request. */
+/** Everything that callers and the audit log learn about the short lives of some tokens. Calls `begin` once the server has answered its first request. */
 async function life(begin: () => void): Promise<string> {
   const told: string[] = []
   const tokens = latchkey({
@@ -158,12 +158,12 @@ describe('while other code has polluted Object.prototype with a name of the libr
     expected = await life(() => undefined)
   })
 
-  it('a life of tokens is the same each time', async () => {
+  it('the life cycle of the test tokens is the same in every run', async () => {
     expect(expected).not.toContain('not a latchkey error')
     expect(await life(() => undefined)).toBe(expected)
   })
 
-  it.each(CASES)('%s as %j changes nothing', async (name, value) => {
+  it.each(CASES)('a polluted `%s` with the value %j changes nothing', async (name, value) => {
     onTestFinished(clean)
     const found = await life(() => pollute(name, value)).finally(clean)
     expect(found).toBe(expected)

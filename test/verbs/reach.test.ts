@@ -64,7 +64,7 @@ describe('a deactivation', () => {
 })
 
 describe('a leak report', () => {
-  it('reveals and changes nothing if the reporter cannot see the leaked token', async () => {
+  it('a leak report reveals and changes nothing if the reporter cannot see the leaked token', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens, { tenantId: 't2' })
     expect(await tokens.as(ADMIN).reportLeak({ token, action: 'revoke' })).toEqual({ known: false })

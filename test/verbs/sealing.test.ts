@@ -419,7 +419,7 @@ describe('retention of a sealed audit log', () => {
     expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 1, pruned: 9 })
   })
 
-  it('causes no false alarm while a verification, sealing and writers run', async () => {
+  it('verification raises no false alarm while other nodes write, seal and remove events', async () => {
     const shared: TokenStore = memoryStore()
     const nodes = Array.from({ length: 3 }, () => node({ ...old, store: shared, sealing: {} }))
     for (const { make } of nodes) await make(250)

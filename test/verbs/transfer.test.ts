@@ -124,7 +124,7 @@ describe('rotate to another owner', () => {
     expect(await tokens.as({ ...ADMIN, tenants: ['t2'] }).events({ action: 'owner.transferred' })).toEqual({ items: [] })
   })
 
-  it('a transfer can give an owner to a token without an owner', async () => {
+  it('a transfer can assign an owner to a token without an owner', async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't1' })
     const next = await tokens.as(ADMIN).rotate(record.id, { ownerId: 'cat' })
@@ -151,7 +151,7 @@ describe('rotate to another owner', () => {
     expect(await tokens.system.get(record.id)).toMatchObject({ version: 1 })
   })
 
-  it('refuses an owner that the actor may not name, and does not ask about the old owner', async () => {
+  it('refuses an owner that mayOwn does not let the actor name, and does not ask about the old owner', async () => {
     const asked: string[] = []
     const tokens = instance({
       mayOwn: (_, { ownerId, tenantId }) => {

@@ -2,11 +2,22 @@ import type { TokenStore } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import type { UsageQuery, UsageRows } from '../../src/model/usage.js'
+import type { UsageCount, UsageQuery, UsageRows } from '../../src/model/usage.js'
 import { instance, mint, refusal } from '../latchkey/harness.js'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
+
+const durationOf = (step: string): number => Number.parseInt(step, 10) * (step.endsWith('d') ? DAY : HOUR)
+
+const use0 = (now: number): UsageCount => ({
+  tokenId: 'a'.repeat(16),
+  bucketAt: now - HOUR,
+  endpoint: '',
+  scope: '',
+  outcome: 'allowed',
+  count: 1,
+})
 
 /** Counts one use of each of this many endpoints, an hour ago. */
 async function useEndpoints(store: TokenStore, tokenId: string, now: number, endpoints: number): Promise<void> {
@@ -127,13 +138,16 @@ describe('usage of a token', () => {
 })
 
 describe('usage of several tokens', () => {
-  it('adds up usage inside the store: a hundred busy tokens cost two rows per step', async () => {
+  it('adds up usage inside the store, and no call to the store adds up more than 10,000 counters', async () => {
     const now = Date.UTC(2030, 5, 1)
     const inner = memoryStore()
-    let rows = 0
-    const store = interceptStore(inner, async ({ method }, proceed) => {
+    const summed: number[] = []
+    const store = interceptStore(inner, async ({ method, args }, proceed) => {
       const answer = await proceed()
-      if (method === 'usage') rows += (answer as UsageRows).counts.length
+      if (method === 'usage') {
+        expect((args[0] as UsageQuery).limit).toBe(10_000)
+        summed.push((answer as UsageRows).summed ?? Number.NaN)
+      }
       return answer
     })
     const tokens = instance({ store, clock: () => now })
@@ -156,7 +170,114 @@ describe('usage of several tokens', () => {
       expect([total, refused, steps.length]).toEqual([800, 200, 100])
       expect(steps[0]).toEqual({ at: new Date(now - 100 * HOUR), count: 8, refused: 2 })
     }
-    expect(rows).toBe(20_000)
+    expect(Math.max(...summed)).toBe(10_000)
+    expect(summed.reduce((all, count) => all + count, 0)).toBeLessThan(200_000)
+  })
+
+  it('adds up one very busy token among quiet ones in parts of its range, in steps of any length', async () => {
+    const now = Date.UTC(2030, 5, 1)
+    const store = memoryStore()
+    const tokens = instance({ store, clock: () => now })
+    const [busy, quiet] = [await mint(tokens), await mint(tokens)]
+    const use = (tokenId: string, hours: number, endpoint: number): UsageCount => {
+      const outcome = endpoint % 50 === 0 ? 'ip_denied' : 'allowed'
+      return { tokenId, bucketAt: now - hours * HOUR, endpoint: `GET /${endpoint}`, scope: '', outcome, count: 1 }
+    }
+    const HOURS = 600
+    const counts = [
+      ...Array.from({ length: HOURS * 50 }, (_, at) => use(busy.record.id, 1 + Math.floor(at / 50), at % 50)),
+      use(quiet.record.id, 1, 1),
+      use(quiet.record.id, HOURS, 1),
+    ]
+    await store.recordUsage({ nodeId: 'n', seq: 1, at: now, counts, addresses: [], lastUses: [] })
+    const ids = [quiet.record.id, busy.record.id]
+    for (const [from, step, length] of [
+      [now - HOURS * HOUR, '1h', HOURS],
+      [now - HOURS * HOUR - HOUR / 2, '1h', HOURS],
+      [now - HOURS * HOUR - HOUR / 2, '7h', Math.ceil(HOURS / 7)],
+      [now - 360 * DAY, '360d', 1],
+    ] as const) {
+      const { items } = await tokens.system.usageOf({ ids, from, step })
+      const [ofQuiet, ofBusy] = ids.map((id) => items.find(({ tokenId }) => tokenId === id))
+      expect([ofQuiet, ofBusy]).toMatchObject([
+        { total: 2, refused: 0 },
+        { total: 49 * HOURS, refused: HOURS },
+      ])
+      const steps = ofBusy?.steps ?? []
+      expect(steps).toHaveLength(length)
+      expect(steps.reduce((all, { count }) => all + count, 0)).toBe(49 * HOURS)
+      const sizes = steps.map(({ at }) => (at.getTime() - from) % durationOf(step))
+      expect(new Set(sizes)).toEqual(new Set([0]))
+    }
+  })
+
+  it('refuses a usage report that would add up more than 500,000 counters, and stops reading', async () => {
+    const now = Date.UTC(2030, 5, 1)
+    const inner = memoryStore()
+    let reads = 0
+    const usage = ({ tokenIds, limit = 0 }: UsageQuery): UsageRows => {
+      reads += 1
+      return { counts: [], addresses: [], summed: Math.min(limit, 6000 * tokenIds.length) }
+    }
+    const tokens = instance({ store: { ...inner, usage }, clock: () => now })
+    const minted = await Promise.all(Array.from({ length: 100 }, () => mint(tokens)))
+    const ids = minted.map(({ record }) => record.id)
+    expect((await tokens.system.usageOf({ ids: ids.slice(0, 60), from: now - 14 * DAY, step: '1d' })).items).toHaveLength(60)
+    expect(reads).toBeLessThan(80)
+    reads = 0
+    await expect(tokens.system.usageOf({ ids, from: now - 14 * DAY, step: '1d' })).rejects.toMatchObject({
+      code: 'invalid_input',
+      field: 'from',
+      message: expect.stringContaining('selects more than 500,000 counts: request a shorter one, or fewer tokens'),
+    })
+    expect(reads).toBeLessThan(100)
+  })
+
+  it('adds up the many counters of a busy hour, and refuses a report only beyond what a store may add up at once', async () => {
+    const now = Date.UTC(2030, 5, 1)
+    const inner = memoryStore()
+    const inAnHour = { count: 10_001 }
+    const usage = ({ limit = 0 }: UsageQuery): UsageRows => ({ counts: [], addresses: [], summed: Math.min(limit, inAnHour.count) })
+    const tokens = instance({ store: { ...inner, usage }, clock: () => now })
+    const { record } = await mint(tokens)
+    const ask = (): Promise<string> => refusal(tokens.system.usageOf({ ids: [record.id], from: now - HOUR }))
+    expect(await ask()).toBe('done')
+    inAnHour.count = 100_001
+    expect(await ask()).toBe('invalid_input from')
+  })
+
+  it('counters that are read twice do not count twice against the limit of a report', async () => {
+    const now = Date.UTC(2030, 5, 1)
+    const inner = memoryStore()
+    const usage = ({ tokenIds, limit = 0 }: UsageQuery): UsageRows => ({
+      counts: [],
+      addresses: [],
+      summed: Math.min(limit, 4990 * tokenIds.length),
+    })
+    const tokens = instance({ store: { ...inner, usage }, clock: () => now })
+    const minted = await Promise.all(Array.from({ length: 100 }, () => mint(tokens)))
+    const ids = minted.map(({ record }) => record.id)
+    expect((await tokens.system.usageOf({ ids, from: now - 4 * DAY, step: '1d' })).items).toHaveLength(100)
+  })
+
+  it('refuses a range of more than 366 days, however long its steps are', async () => {
+    const now = Date.UTC(2030, 5, 1)
+    const tokens = instance({ clock: () => now })
+    const { record } = await mint(tokens)
+    const ask = (from: number): Promise<string> => refusal(tokens.system.usageOf({ ids: [record.id], from, step: '400d' }))
+    expect(await ask(now - 366 * DAY)).toBe('done')
+    expect(await ask(now - 366 * DAY - 1)).toBe('invalid_input from')
+  })
+
+  it('reports a fault if a store adds up more counters than the limit, or does not report how many', async () => {
+    const now = Date.UTC(2030, 5, 1)
+    const inner = memoryStore()
+    for (const broken of [{ summed: 10_001 }, { summed: undefined }, { summed: 0, counts: [use0(now)] }]) {
+      const usage = async (query: UsageQuery) => ({ ...(await inner.usage(query)), ...broken }) as UsageRows
+      const tokens = instance({ store: { ...inner, usage }, clock: () => now })
+      const { record } = await mint(tokens)
+      expect(await refusal(tokens.system.usageOf({ ids: [record.id], from: now - DAY }))).toMatch(/^store_unavailable/)
+    }
   })
 
   it('refuses a usage report with too many combinations of tokens and steps', async () => {

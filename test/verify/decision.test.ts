@@ -190,7 +190,7 @@ describe('a cached token', () => {
 describe('owners', () => {
   const both = ['stock:read', 'stock:write'] as const
 
-  it.each(['at once', 'later'])(
+  it.each(['immediately', 'later'])(
     'an owner callback that answers %s narrows scopes and resources, separately for each tenant',
     async (when) => {
       const answers = new Map<string | undefined, { scopes: readonly string[]; resources?: Record<string, readonly string[]> }>([

@@ -208,8 +208,8 @@ describe('proofs of imported credentials', () => {
 
   it.each([
     ['its own record', {}, true],
-    ['a record of another ID', { id: 'B'.repeat(16) }, false],
-    ['a record of another format', { importedFrom: 'plain' }, false],
+    ['a record with another ID', { id: 'B'.repeat(16) }, false],
+    ['a record in another format', { importedFrom: 'plain' }, false],
     ['a token that latchkey created', { importedFrom: undefined }, false],
     ['a record with another digest', { hasDigest: () => false }, false],
     ['a slow hash with the mark of its import', { importedHash: 'h', importedMark: keys.markOf('sha256', 'row', 'h') }, true],

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { instance, mint, verdict } from '../latchkey/harness.js'
 
-/** A directory that answers when it is released, with a clock that the test sets. */
+/** An owner directory that answers when the test releases it, with a clock that the test sets. */
 function directory() {
   vi.useFakeTimers({ toFake: ['performance'] })
   onTestFinished(() => void vi.useRealTimers())

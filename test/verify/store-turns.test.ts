@@ -391,3 +391,35 @@ it('ten thousand calls finish quickly when only a few can run at a time', async 
     ...Array.from({ length: 2_000 }, (_, at) => ask({ id: `user ${at}`, group: tenants('a', `t${at}`) })),
   ])
 })
+
+it('work that hangs in the store stops counting against its caller after a limited time', async () => {
+  const turns = new StoreTurns({ monotonic: () => performance.now(), deadlineMs: 20 }, () => {}, 4, 60)
+  const eve = { id: 'eve', group: ['t1'] }
+  const started: string[] = []
+  const ask = (from: Presenter, name: string): Promise<unknown> =>
+    turns
+      .run(from, 'store.list', undefined, async (track) => {
+        started.push(name)
+        void track(new Promise<never>(() => {}))
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      })
+      .catch(({ code }) => code)
+  await Promise.all([ask(eve, 'eve'), ask(eve, 'eve')])
+  await ask({ id: 'bob', group: ['t2'] }, 'bob')
+  expect(started).toEqual(['eve', 'eve', 'bob'])
+  while (started.at(-1) !== 'later') await ask(eve, 'later')
+})
+
+it('tracks the answer of a lazy query without running the query twice', async () => {
+  const turns = new StoreTurns({ monotonic: () => 0, deadlineMs: 60_000 }, () => {}, 4, 60_000)
+  let runs = 0
+  const lazy = {
+    // biome-ignore lint/suspicious/noThenProperty: This is what a lazy query looks like.
+    then(resolve: (value: string) => void) {
+      runs += 1
+      resolve('rows')
+    },
+  }
+  expect(await turns.run('203.0.113.9', 'store.list', undefined, async (track) => await track(lazy))).toBe('rows')
+  expect(runs).toBe(1)
+})

@@ -1,12 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { endpointName } from '../../../src/activity/endpoint-name.js'
-import type { Guard } from '../../../src/http/admission.js'
-import type { GuardOutcome } from '../../../src/http/authenticate.js'
+import type { Guard, GuardOutcome } from '../../../src/http/admission.js'
 import type { PlainResponse } from '../../../src/http/problem.js'
 import type { Platform } from '../../../src/http/request.js'
 import { tellRoute } from '../../../src/http/tell-route.js'
-import { followUse } from '../node/close.js'
-import { mountOfRoute, type Routed } from '../node/mount-of-route.js'
+import { followUse } from '../node/follow-use.js'
+import { mountOfRoute, type Route, type Routed } from '../node/mount-of-route.js'
 import { expressBelievesCallers, fastifyBelievesCallers } from '../node/trust.js'
 import { keepVary, withVary } from '../node/vary.js'
 
@@ -34,6 +33,7 @@ type FastifyReplyLike = {
 
 /** The parts of a request in which the two platforms differ. */
 type Inside = Routed & {
+  readonly route?: Route | undefined
   readonly raw?: IncomingMessage
   readonly rawHeaders?: readonly string[]
   readonly ips?: unknown
@@ -73,7 +73,7 @@ export function admitAs(outcome: GuardOutcome, guard: Guard, request: HttpReques
     setHeader(response, 'vary', withVary(response.getHeader('vary') as string | undefined, guard.vary))
     keepVary(nodeResponse(response), guard.vary)
   }
-  followUse(use, nodeResponse(response), () => endpointOf(request), principal)
+  followUse(use, nodeResponse(response), endpointOf, request, principal)
   return undefined
 }
 
@@ -108,6 +108,6 @@ function nodeResponse(response: HttpResponse): ServerResponse {
 export function endpointOf(request: HttpRequest): string {
   const { route, routeOptions, app } = request as Inside
   const path = routeOptions?.url ?? route?.path
-  const mount = typeof path !== 'string' ? undefined : app === undefined ? '' : mountOfRoute(app, request as Inside)
+  const mount = typeof path !== 'string' ? undefined : app === undefined ? '' : mountOfRoute(app, route, request as Inside)
   return mount === undefined ? '' : endpointName(request.method, String(path), mount)
 }

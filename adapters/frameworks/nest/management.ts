@@ -18,7 +18,7 @@ export type ManagementOptions = Manage & {
 }
 
 /**
- * Serves the management API on the platform below Nest, which reads its bodies itself.
+ * Serves the management API directly on the platform below Nest. The API reads the bodies of its requests itself.
  *
  * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  */

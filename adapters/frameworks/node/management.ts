@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
-import { admissionOf, undoUse } from '../../../src/http/admission.js'
+import { admissionOf } from '../../../src/http/admission.js'
+import { undoUse } from '../../../src/http/use.js'
 import type { Latchkey } from '../../../src/instance.js'
 import type { Arriving } from '../../../src/management/access.js'
 import { checkActor } from '../../../src/management/check-actor.js'
@@ -53,7 +54,8 @@ export function manage<R extends object>(
   }
   const { url, mountPath, mountName, target, ip, parsedBody } = arrival
   // A parser that did not read the body, such as one for forms, still leaves an empty object, which does not match the body that was sent.
-  const parsed = incoming.readableDidRead && hasBody(incoming) ? parsedBody : undefined
-  const caller = { actor: () => api.actor(request), principal, use, ip, mountName, target, parsedBody: parsed }
+  const wasRead = incoming.readableDidRead && hasBody(incoming)
+  const parsed = wasRead ? parsedBody : undefined
+  const caller = { actor: () => api.actor(request), principal, use, ip, mountName, target, parsedBody: parsed, bodyUnread: !wasRead }
   return answerByFetch(incoming, url, (standard) => api.fetch(standard, caller, mountPath))
 }

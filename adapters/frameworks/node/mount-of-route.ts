@@ -1,10 +1,12 @@
-import { pathIn } from '../../../src/management/target.js'
+import { pathOf } from '../../../src/management/target.js'
 import { appsAround, insideOf, type Layer, MOST_DEPTH, MOST_TRIES, stackOf, takenBy } from './layers.js'
 import { mountPattern } from './mount-pattern.js'
 
+/** `req.route`, which belongs to the routers. */
+export type Route = { readonly path?: unknown }
+
 /** The properties of a request from which the mount path of its route is determined. */
 export type Routed = {
-  readonly route?: { readonly path?: unknown } | undefined
   readonly baseUrl?: unknown
   readonly url?: unknown
   readonly originalUrl?: unknown
@@ -25,15 +27,16 @@ const entries: WeakMap<object, Map<string, Layer>> = new WeakMap()
  * After a handler has failed, Express passes the error to the outer routers and restores `req.baseUrl` to theirs, but `req.route` remains. So `req.baseUrl`
  * counts only if the route takes exactly the rest of the path. Otherwise, the route is looked up in the routers of the application.
  */
-export function mountOfRoute(app: object, { route, baseUrl, url, originalUrl }: Routed): string | undefined {
+export function mountOfRoute(app: object, route: Route | undefined, routed: Routed): string | undefined {
+  const { baseUrl, url } = routed
   const pattern = route?.path
   if (route === undefined || typeof pattern !== 'string') return undefined
   const base = typeof baseUrl === 'string' ? baseUrl : ''
-  const rest = pathOf(url)
+  const rest = pathIfText(url)
   if (isPlain(pattern) ? segmentsIn(pattern) === segmentsIn(rest) : takes(entries.get(route)?.get(base), rest))
     return mountPattern(app, base)
   // A handler may have changed `req.url`.
-  const found = basesOf(route, app, base + rest) ?? basesOf(route, app, pathOf(originalUrl))
+  const found = basesOf(route, app, base + rest) ?? basesOf(route, app, pathIfText(routed.originalUrl))
   const at = found?.has(base) ? base : found?.size === 1 ? [...found.keys()][0] : undefined
   const mount = at === undefined ? undefined : mountPattern(app, at)
   if (at !== undefined && mount === at) remember(route, at, found?.get(at))
@@ -50,8 +53,8 @@ function takes(layer: Layer | undefined, rest: string): boolean {
   return layer !== undefined && takenBy(layer, rest) !== undefined
 }
 
-function pathOf(url: unknown): string {
-  return typeof url === 'string' ? (pathIn(url).split('?')[0] ?? '') : ''
+function pathIfText(url: unknown): string {
+  return typeof url === 'string' ? pathOf(url) : ''
 }
 
 /** Returns whether each segment of a pattern takes exactly one segment of a path. */

@@ -16,8 +16,8 @@ const literals: WeakMap<object, Set<string>> = new WeakMap()
 /**
  * Returns the path pattern under which the answering router is mounted; `undefined` if unknown.
  *
- * Express knows only the requested path (`req.baseUrl`), which may contain a secret as a parameter. A segment that a group of a regular expression captures,
- * or that could be replaced without changing which routers answer, is the caller's choice and becomes `*`.
+ * Express knows only the requested path (`req.baseUrl`), which may contain a secret as a parameter. A segment counts as chosen by the
+ * caller, and becomes `*`, if a capturing group of a regular expression matches it, or if another segment in its place would reach the same routers.
  */
 export function mountPattern(app: object, base: string, end: End = 'router'): string | undefined {
   if (base === '') return ''
@@ -27,7 +27,7 @@ export function mountPattern(app: object, base: string, end: End = 'router'): st
   if (base.length > MOST_LENGTH || base.split('/').length > MOST_PARTS) return undefined
   const chains = chainsTo(appsAround(app), base, end)
   if (chains === undefined || chains.length === 0) return undefined
-  // Letter case is also the caller's choice if the routers ignore it.
+  // Callers also choose the letter case if the routers ignore it.
   const parts = (takes(chains, base.toLowerCase()) ? base.toLowerCase() : base).split('/')
   const pattern = patternOf(chains, parts)
   if (pattern === base && known.size < MOST_KNOWN) known.add(base)

@@ -31,7 +31,7 @@ export function keepVary(response: Response, fields: string): void {
   }
 }
 
-/** Splits the fields passed to `writeHead`, an object or a flat list, into `Vary` and the rest; `undefined` if there is none. */
+/** Splits the fields passed to `writeHead`, an object or a flat list, into `Vary` and the rest. Returns `undefined` if there is none. */
 function takeVary(fields: unknown): { readonly value: Value; readonly rest: object } | undefined {
   const isVary = (name: unknown): boolean => String(name).toLowerCase() === 'vary'
   if (Array.isArray(fields)) {

@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../../../src/errors.js'
 import { unawaited } from '../../../src/policy/misgiven.js'
+import { EMPTY } from '../../../src/policy/option-kinds.js'
 import { type OptionReader, passing, readOption } from '../../../src/policy/option-reader.js'
 import { redact } from '../../../src/token/redact.js'
 
@@ -55,10 +56,13 @@ function entriesOf(options: object): readonly (readonly [string, unknown])[] {
   }
 }
 
-/** Refuses an address or handle that is `undefined`, such as an environment variable that is not set, if no other source is given. */
+const isLost = (value: unknown): boolean => value === undefined || (typeof value === 'string' && value.trim() === '')
+
+/** Refuses an address or handle that is `undefined` or empty, such as an environment variable that is not set, if no other source is given. */
 function refuseLostSource(options: object, given: readonly string[]): void {
   const [lost] = given
-  if (lost === undefined || given.some((name) => Reflect.get(options, name) !== undefined)) return
+  if (lost === undefined || given.some((name) => !isLost(Reflect.get(options, name)))) return
+  if (Reflect.get(options, lost) !== undefined) throw new InvalidInputError(lost, EMPTY)
   const example = lost === 'url' ? ', such as an environment variable that is not set' : ''
   throw new InvalidInputError(lost, `is undefined: check where it comes from${example}`)
 }

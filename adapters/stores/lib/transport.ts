@@ -12,8 +12,8 @@ export type Transport = {
   readonly address?: string | undefined
   readonly encrypted: boolean
   /**
-   * Whether the server's certificate must be verified, including its name. If it need not be, a certificate that happens to be valid now is no protection,
-   * because another server may answer the next connection.
+   * Whether the server's certificate must be verified, including its name. If it does not have to be, a certificate that happens to be valid now is no
+   * protection, because another server may answer the next connection.
    */
   readonly verified: boolean
 }

@@ -10,8 +10,8 @@ export type FeedEntry =
 /** The change feed: positions count up from 0, and the newest `history` entries are kept. */
 export type Feed = {
   append(entries: readonly FeedEntry[]): void
-  /** Discards everything so far. */
-  cut(): void
+  /** Discards everything up to a cursor, or everything so far without a cursor or if it is unknown. */
+  cut(upTo?: string): void
   read(after: string | undefined, limit: number): FeedPage
   reached(cursor: string, target: string): boolean
   subscribe(wake: () => void): () => void
@@ -58,8 +58,8 @@ export function createFeed(history: number): Feed {
       wakeAll()
     },
 
-    cut() {
-      floor += entries.splice(0).length
+    cut(upTo) {
+      floor += entries.splice(0, Math.max(0, (positionOf(upTo ?? '') ?? end()) - floor)).length
     },
 
     read(after, limit) {

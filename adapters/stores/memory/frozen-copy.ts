@@ -3,7 +3,7 @@ import { ownFields } from '../../../src/model/own-fields.js'
 /**
  * Returns a deep, frozen copy of plain data, without `undefined` properties. Records, events and filters get only their own fields.
  *
- * The store keeps such copies and returns them as they are, so callers cannot change stored data, and `find` need not copy it.
+ * The store keeps such copies and returns them as they are, so callers cannot change stored data, and `find` does not have to copy it.
  */
 export function frozenCopy<T>(value: T): T
 export function frozenCopy(value: unknown): unknown {

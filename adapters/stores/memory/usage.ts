@@ -11,7 +11,8 @@ const MAX_ADDRESSES = 1000
 const MAX_NODES = 10_000
 
 type TokenUsage = {
-  readonly counts: Map<string, UsageCount>
+  /** The counters of each hour. */
+  readonly counts: Map<number, Map<string, UsageCount>>
   readonly addresses: Map<string, UsageAddress>
   lastUse: LastUse | undefined
 }
@@ -64,11 +65,13 @@ export function createUsage(): Usage {
       const found = [...new Set(tokenIds)].flatMap((id) => byToken.get(id) ?? [])
       const counts: UsageCount[] = []
       for (const { counts: own } of found) {
-        if (counts.length >= limit) break
-        const inRange = [...own.values()].filter(({ bucketAt }) => bucketAt >= from && bucketAt < to)
-        for (const count of stepMs === undefined ? inRange : bySteps(inRange, from, stepMs)) if (counts.length < limit) counts.push(count)
+        for (const [bucketAt, ofHour] of own) {
+          if (counts.length >= limit) break
+          if (bucketAt < from || bucketAt >= to) continue
+          for (const count of ofHour.values()) if (counts.length < limit) counts.push(count)
+        }
       }
-      if (stepMs !== undefined) return { counts: counts.sort(byKey), addresses: [] }
+      if (stepMs !== undefined) return { counts: bySteps(counts, from, stepMs).sort(byKey), addresses: [], summed: counts.length }
       const addresses = found.flatMap(({ addresses }) => [...addresses.values()])
       return { counts: counts.sort(byKey), addresses: addresses.sort(mostRecentFirst).slice(0, MAX_ADDRESSES) }
     },
@@ -92,21 +95,22 @@ export function createUsage(): Usage {
         const { counts, addresses, lastUse } = usage
         if (lastAddresses === true && lastUse !== undefined)
           usage.lastUse = Object.freeze(ownFields({ tokenId: lastUse.tokenId, at: lastUse.at }))
-        for (const [key, { bucketAt }] of counts) if (bucketAt < countsBefore) counts.delete(key)
+        for (const bucketAt of counts.keys()) if (bucketAt < countsBefore) counts.delete(bucketAt)
         for (const [ip, { lastAt }] of addresses) if (lastAt < addressesBefore) addresses.delete(ip)
       }
     },
   }
 }
 
-/** Returns one token's counters, summed by step. */
-function bySteps(counts: readonly UsageCount[], from: number, stepMs: number): readonly UsageCount[] {
+/** Sums counters by token and step. */
+function bySteps(counts: readonly UsageCount[], from: number, stepMs: number): UsageCount[] {
   const steps = new Map<string, UsageCount>()
   for (const { tokenId, bucketAt, outcome, count } of counts) {
     const at = bucketAt - ((bucketAt - from) % stepMs)
     const verdict = outcome === 'allowed' ? 'allowed' : 'refused'
-    const known = steps.get(`${at} ${verdict}`)?.count ?? 0
-    steps.set(`${at} ${verdict}`, { tokenId, bucketAt: at, endpoint: '', outcome: verdict, scope: '', count: known + count })
+    const key = `${at} ${verdict} ${tokenId}`
+    const known = steps.get(key)?.count ?? 0
+    steps.set(key, { tokenId, bucketAt: at, endpoint: '', outcome: verdict, scope: '', count: known + count })
   }
   return [...steps.values()]
 }
@@ -121,9 +125,10 @@ function remember(lastSeqs: Map<string, number>, { nodeId, seq }: UsageBatch): v
 }
 
 function addCount({ counts }: TokenUsage, added: UsageCount): void {
-  const key = JSON.stringify([added.bucketAt, added.endpoint, added.outcome, added.scope])
-  const known = counts.get(key)
-  counts.set(key, Object.freeze({ ...added, count: added.count + (known?.count ?? 0) }))
+  const ofHour = counts.get(added.bucketAt) ?? new Map<string, UsageCount>()
+  counts.set(added.bucketAt, ofHour)
+  const key = JSON.stringify([added.endpoint, added.outcome, added.scope])
+  ofHour.set(key, Object.freeze({ ...added, count: added.count + (ofHour.get(key)?.count ?? 0) }))
 }
 
 function addAddress({ addresses }: TokenUsage, added: UsageAddress): void {

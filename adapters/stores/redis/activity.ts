@@ -182,13 +182,14 @@ export async function reportUsage(connection: Connection, { tokenIds, from, to, 
   const counts: UsageCount[] = []
   const addresses: UsageAddress[] = []
   let behind = ''
-  while (ids.length > 0) {
-    const left = limit === undefined ? '' : limit - counts.length
+  let found = 0
+  while (ids.length > 0 && !(stepMs !== undefined && limit !== undefined && found >= limit)) {
+    const left = limit === undefined ? '' : limit - found
     const args = [first, last, from ?? '', to ?? '', left, stepMs ?? '', REPORT_COUNTERS, behind, ...ids.slice(0, REPORT_STEP)]
     const rows = listOf(await connection.run(scripts.reportUsage, args))
     if (rows.length === 0) throw unexpected()
     for (const row of rows) {
-      const [id, counters, places, rest] = listOf(row)
+      const [id, counters, places, rest, ofToken] = listOf(row)
       const tokenId = String(id)
       for (const [field, count] of groupsOf(listOf(counters), 2)) {
         const [bucketAt, endpoint, outcome, scope]: [number, string, string, string] = JSON.parse(String(field))
@@ -198,6 +199,7 @@ export async function reportUsage(connection: Connection, { tokenIds, from, to, 
         addresses.push({ tokenId, ip: String(ip), count: Number(count), lastAt: Number(lastAt) })
       }
       behind = String(rest)
+      found += Number(ofToken)
     }
     ids = ids.slice(behind === '' ? rows.length : rows.length - 1)
   }
@@ -211,6 +213,7 @@ export async function reportUsage(connection: Connection, { tokenIds, from, to, 
         byBytes(a.tokenId, b.tokenId),
     ),
     addresses: addresses.sort((a, b) => b.lastAt - a.lastAt || byBytes(a.ip, b.ip)).slice(0, MAX_ADDRESSES),
+    ...(stepMs !== undefined && { summed: found }),
   }
 }
 

@@ -6,7 +6,7 @@ const MERGED_TENANTS = 64
 
 /** A filter in the form that the scripts accept. */
 export type IndexFilter = {
-  /** A matching token is in all of these indexes; that of the prefix comes first. */
+  /** A matching token is in all of these indexes. The index of the prefix comes first. */
   readonly all: readonly string[]
   /** A matching token is also in one of these indexes. */
   readonly any?: readonly string[]

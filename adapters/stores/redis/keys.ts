@@ -47,7 +47,7 @@ export const ownersOf = (prefix: string, tenantId: string | undefined): NameList
 /** Returns the tenant or owner of an index in such a list. */
 export const nameOf = (index: unknown): string => String((JSON.parse(String(index).slice('l:'.length)) as unknown[]).at(-1))
 
-/** Returns the indexes that contain a token, that of its prefix first. */
+/** Returns the indexes that contain a token, beginning with the index of its prefix. */
 export function indexesOf({ prefix, tenantId, ownerId, createdBy, rootId, importedFrom }: StoredToken): readonly string[] {
   return [
     prefixIndex(prefix),

@@ -16,7 +16,7 @@ import {
 import type { Connection } from './connection.js'
 import { decodeEvent, decodeTokenOf, encodeEvent, encodeOwner, encodeToken, groupsOf, listOf, unexpected } from './encode.js'
 import { indexFilter, wellFormed } from './filter.js'
-import { nameOf, ownersOf, personIndex, tenantIndex, tenantsOf } from './keys.js'
+import { nameOf, ownerIndex, ownersOf, personIndex, prefixIndex, tenantIndex, tenantsOf } from './keys.js'
 import { scripts } from './scripts.js'
 
 /** The number of tokens that one step of a list examines, which takes the server one or two milliseconds. */
@@ -38,7 +38,7 @@ export async function findTokens(connection: Connection, ids: readonly string[])
   return { tokens: wanted.flatMap((id, at) => (found[at] == null ? [] : decodeTokenOf(id, found[at]))), pending }
 }
 
-/** Commits a change. `settle` writes a pending bulk revocation into all of its tokens, so that live tokens can be counted. */
+/** Commits a change. `settle` writes a pending bulk revocation into all of its tokens, so that live tokens that it may revoke can be counted. */
 export async function commitChange(
   connection: Connection,
   change: Change,
@@ -59,14 +59,14 @@ export async function commitChange(
     channel,
     randomUUID(),
     erasures.length,
-    change.cutsFeed === true ? 1 : 0,
+    change.cutsFeed ?? '-',
     fencedPrefixOf(change),
     ...inserts.flatMap(encodeToken),
     ...updates.flatMap(({ expectedVersion, record }) => [expectedVersion, ...encodeToken(record)]),
     ...removals,
     ...ownersChanged.map(encodeOwner),
     ...events.flatMap(encodeEvent),
-    ...caps.flatMap((cap) => [capIndex(cap), cap.max, cap.now]),
+    ...caps.flatMap((cap) => [capIndex(cap), cap.max, cap.now, countedBy(cap)]),
     ...stored.flat(),
   ]
   for (;;) {
@@ -113,6 +113,16 @@ async function storedErasures(connection: Connection, erasures: readonly EventEr
 
 function capIndex(cap: TokenCap): string {
   return cap.ownerId === undefined ? tenantIndex(cap.prefix, cap.tenantId) : personIndex(cap.prefix, cap.tenantId, cap.ownerId)
+}
+
+/** Returns the indexes of the prefix, tenant and owner whose tokens a cap counts, as a token with these has them. */
+function countedBy({ prefix, tenantId, ownerId }: TokenCap): string {
+  const indexes = [
+    prefixIndex(prefix),
+    ...(tenantId === undefined ? [] : [tenantIndex(prefix, tenantId)]),
+    ...(ownerId === undefined ? [] : [ownerIndex(prefix, ownerId)]),
+  ]
+  return `\n${indexes.join('\n')}\n`
 }
 
 /** Reads one page in steps. Each step examines a limited number of tokens, and continues where the last one stopped. */

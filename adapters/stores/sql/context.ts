@@ -12,7 +12,7 @@ export type Sql = {
   readonly lineage?: Lineage
 }
 
-/** Creates the context over an engine. */
+/** Creates the context of a store that uses this engine. */
 export const sqlOf = (engine: Engine, quirks: Quirks, names: Names): Sql => ({ builder: quirks.builder(names), quirks, names, engine })
 
 /** Rows per statement: SQLite accepts 32,766 parameters, the others twice as many. */

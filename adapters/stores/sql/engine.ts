@@ -2,7 +2,7 @@ import type { CompiledQuery, QueryResult } from 'kysely'
 import type { MaybePromise } from '../../../src/model/json.js'
 
 /**
- * The statements of a piece of work. They are yielded one at a time, and each yield returns the statement's result.
+ * The statements of a unit of work. They are yielded one at a time, and each yield returns the statement's result.
  *
  * A synchronous driver (SQLite) runs a whole transaction without yielding the thread, so no other work of this process runs between two statements. An
  * asynchronous driver (a pool) awaits each of them.

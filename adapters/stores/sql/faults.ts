@@ -41,7 +41,7 @@ const precise: ReadonlyMap<unknown, string> = new Map([
   ['ER_TOO_MANY_USER_CONNECTIONS', CROWDED],
   ['3F000', 'the schema does not exist: create it, or correct the schema option; without the option, correct the search path'],
   ['ER_NO_DB_ERROR', 'no database is selected: add its name to the URL, as in mysql://user:password@host/database, or to the pool'],
-  ['ER_DBACCESS_DENIED_ERROR', 'the database user may not use this database: check its name, or grant the user permissions on it'],
+  ['ER_DBACCESS_DENIED_ERROR', 'the database user cannot use this database: check its name, or grant the user permissions on it'],
 ])
 
 const messageOf = (fault: Fault, { code }: Shown): string =>

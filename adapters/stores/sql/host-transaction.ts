@@ -6,14 +6,14 @@ import type { KyselyHandle } from './kysely-engine.js'
 
 /** A transaction that the host began and will end. */
 export type HostTransaction = {
-  /** The object that identifies its connection. Two pieces of work on one connection must not interleave. */
+  /** The object that identifies its connection. Two units of work on one connection must not interleave. */
   readonly connection: object
   drive<T>(steps: Steps<T>): MaybePromise<T>
 }
 
 /** How a dialect works inside the host's transaction. */
 export type HostAccess = {
-  /** Reads the object that the host passed; `undefined` if it does not belong to this dialect. */
+  /** Reads the object that the host passed. Returns `undefined` if it does not belong to this dialect. */
   read(given: object): HostTransaction | undefined
   /** Opens the savepoint. Throws `NotOpen` if no transaction is open. */
   enter(): Steps<void>
@@ -21,7 +21,7 @@ export type HostAccess = {
   check(): Steps<void>
 }
 
-/** The savepoint. One piece of work sets and releases it. */
+/** The name of the savepoint. Each unit of work sets it, and releases it at the end. */
 export const SAVEPOINT = 'latchkey_addition'
 
 /** Thrown inside steps: no transaction is open, or it is aborted. */

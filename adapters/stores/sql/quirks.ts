@@ -34,8 +34,8 @@ export type Fault =
   | 'unknown'
 
 /**
- * Statements within a transaction that limit the wait for a lock, and restore it. After an error, the setting ends with the transaction, unless it belongs to the
- * session.
+ * Statements within a transaction that limit the wait for a lock, and restore the previous limit. After an error, the limit ends with the transaction, unless
+ * it belongs to the session.
  */
 export type Wait = { readonly begin: string; readonly end: string; readonly ofSession: boolean }
 
@@ -74,9 +74,12 @@ export type Quirks = {
    * Returns how many there are, counted up to a bound, and the condition that uses the index.
    */
   readonly nameIndex?: NameIndex
-  /** Looks for the index of names on servers that use it without a hint: one row with the column `found`, which is 0 if the index could not be created. */
+  /**
+   * Returns a query that checks whether the index on names exists, for servers that use it without a hint. Its result is one row with the column `found`,
+   * which is 0 if the index could not be created.
+   */
   nameIndexes?(names: Names): CompiledQuery<{ readonly found: Wide }>
-  /** Makes statements hardly wait for a lock. Absent: there is one writer at a time. */
+  /** Makes statements wait for a lock only very briefly. Absent: there is one writer at a time. */
   readonly shortWait?: Wait
   /** Makes statements wait for a lock for at most a second. Absent: there is one writer at a time. */
   readonly longerWait?: Wait
@@ -101,7 +104,7 @@ export type Quirks = {
   incoming(column: string): string
   /** Returns the action for a row whose key already exists. */
   onClash(keys: readonly string[], assignments: string): string
-  /** The seconds of the database's clock, which only decide which rows have long been unused. */
+  /** The time on the database's clock, in seconds. It is used only to find rows that have been unused for a long time. */
   readonly seconds: string
   /** How a transaction begins. */
   readonly begin: readonly string[]

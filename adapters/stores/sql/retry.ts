@@ -2,7 +2,7 @@ import type { Fault } from './quirks.js'
 
 /** Total attempts when other transactions interfere: a deadlock, a serialization failure, a locked file. */
 const MOST_ATTEMPTS = 30
-/** Total attempts of a read that a verification waits for. It never pauses, because its deadline is short and it holds no lock that could block others. */
+/** Total attempts of a read that a verification waits for, without pauses: its deadline is short, and it holds no lock that could block others. */
 const MOST_READS = 5
 const LONGEST_PAUSE_MS = 100
 /** A connection that died while idle fails soon. If the failure takes longer, the work may have been done and the caller has timed out. */
@@ -25,7 +25,7 @@ type FaultOf = (error: unknown) => Fault
 /** How work is retried. */
 type Manner = {
   readonly most: number
-  /** How long work is repeated after it has waited for a lock without getting it. */
+  /** How long work that could not get a lock is retried. */
   readonly waitsMs: number
   rest(attempt: number): unknown
 }
@@ -78,7 +78,7 @@ const repeat = async <T>(faultOf: FaultOf, { most, waitsMs, rest }: Manner, work
   }
 }
 
-/** Retries all of the work after a conflict, with growing, randomized pauses, or after an idle connection died. */
+/** Retries all of the work, with growing, randomized pauses, after a conflict or after an idle connection died. */
 export const patiently = <T>(faultOf: FaultOf, work: () => Promise<T>): Promise<T> => repeat(faultOf, PATIENT, work)
 
 /** Like `patiently`, for work that takes seconds and may wait for the locks of other transactions. */

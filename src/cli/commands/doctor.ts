@@ -55,7 +55,7 @@ async function checkAll(session: Session): Promise<Checked> {
   const others: readonly Check[] = [
     ...(inside === undefined ? [] : await serverChecks(inside, store.ok)),
     ...healthChecks(health, store.ok),
-    ...(inside === undefined ? [UNKNOWN_SETTINGS] : settingsChecks(inside)),
+    ...(inside === undefined ? [UNKNOWN_SETTINGS] : settingsChecks(inside, records)),
     ...(store.ok ? [addressCheck(records)] : []),
   ]
   return { store, others, health }
@@ -68,10 +68,10 @@ function withoutFile(file: string): Checked {
 }
 
 /** Writes a table of all checks, followed by what to do. */
-async function show(streams: Streams, checks: readonly Check[]): Promise<void> {
+export async function show(streams: Streams, checks: readonly Check[]): Promise<void> {
   const rows = checks.map((check) => [check.name, check.ok === undefined ? '' : check.ok ? 'ok' : 'FAILED', check.detail])
   await writeTable(streams, ['check', '', 'detail'], rows, { whole: true })
-  for (const { name, advice } of checks) if (advice !== undefined) await write(streams.stdout, `${name}: ${printable(advice)}\n`)
+  for (const { name, advice } of checks) if (advice !== undefined) await write(streams.stdout, `${printable(`${name}: ${advice}`)}\n`)
 }
 
 type Opened = { readonly check: StoreCheck; readonly records: readonly TokenRecord[] }

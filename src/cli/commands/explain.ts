@@ -15,7 +15,7 @@ type Options = {
 export function addExplain(program: Command, perform: Perform): void {
   const command = program
     .command('explain')
-    .summary('explain why a token is or was allowed or refused')
+    .summary('explain why a token is accepted or refused, now or at an earlier time')
     .description('Explains, step by step, why a request with this token is allowed or refused now, or would have been at a past instant.')
     .argument('<id>', 'ID of the token')
     .option('--scope <scope>', 'a scope that the route requires; repeatable', collect)

@@ -12,7 +12,7 @@ export function addVerifyAudit(program: Command, perform: Perform): void {
     .command('verify-audit')
     .summary('check the sealed audit log against a head kept outside the database')
     .description('Checks every audit event against the seals, and the seals against a head. Exits with 1 if anything is wrong.')
-    .option('--head <file>', 'a file with a head kept outside the database, as JSON; if it has one head per line, the last one counts')
+    .option('--head <file>', 'a file with a head kept outside the database, as JSON; if it has one head per line, the newest one counts')
   perform<{ readonly head?: string }>(command, async ({ handle, streams, answer }, { head }) => {
     const report = await handle.verifyAudit(head === undefined ? {} : { head: await readHead(streams.cwd, head) })
     await answer(report, async () => {
@@ -36,9 +36,18 @@ async function readHead(cwd: string, file: string): Promise<KnownHead> {
   const text = await readFile(resolve(cwd, file), 'utf8').catch(() => {
     throw new CommandError(EXIT.usage, `--head: ${file} cannot be read`)
   })
-  // A file of appended heads has one per line, and the last one counts. The library validates their fields.
+  // A file of appended heads has one per line. Several nodes may append to it, so the newest head is not necessarily the last.
   const lines = text.trim().split('\n')
-  return readJson('the --head file', lines.every(isJson) ? lines.at(-1) : text) as KnownHead
+  return lines.every(isJson) ? newestOf(lines.map((line) => JSON.parse(line))) : (readJson('the --head file', text) as KnownHead)
+}
+
+/** Returns the head with the highest number. The library validates heads, so a head without a number is returned for it to refuse. */
+function newestOf(heads: readonly KnownHead[]): KnownHead {
+  return heads.reduce((newest, head) => (isNumbered(newest) && (!isNumbered(head) || head.number >= newest.number) ? head : newest))
+}
+
+function isNumbered(head: unknown): boolean {
+  return typeof Object(head).number === 'number'
 }
 
 function isJson(line: string): boolean {

@@ -104,9 +104,16 @@ export function healthChecks({ store, feed, consumers, damagedEvents, damagedTok
       name: `consumer ${name}`,
       ok: failures === 0,
       detail: `${lagSeconds === undefined ? 'position unknown' : `${lagSeconds.toFixed(1)} s behind`}, ${failures} failures`,
-      ...((lagSeconds ?? 0) * 1000 > DAY_MS && { advice: `If it no longer runs: npx latchkey forget-consumer ${name}` }),
+      ...((lagSeconds ?? 0) * 1000 > DAY_MS && { advice: forgetting(name) }),
     })),
   ]
+}
+
+/** Returns what to do about a consumer that may no longer run. A name that a shell could read as more than a name is not put into a command. */
+function forgetting(name: string): string {
+  return /^\w[\w.:@-]*$/.test(name)
+    ? `If it no longer runs: npx latchkey forget-consumer ${name}`
+    : 'If it no longer runs, pass its name to npx latchkey forget-consumer.'
 }
 
 type Damage = { readonly what: 'events' | 'tokens'; readonly damaged: readonly string[]; readonly effect?: string }
@@ -134,15 +141,33 @@ function wakeUps(state: Health['feed']['wakeUps']): Check {
 const WITHOUT_PEPPER: Check = {
   name: 'pepper',
   detail: 'not set, or tokens created without one are also valid',
-  advice: 'Set one: forged tokens then cost no read, and an attacker who can write to the store cannot plant a token.',
+  advice:
+    'Introduce one: forged tokens then cost no read, and an attacker who can write to the store cannot plant a token. So that existing tokens keep working, begin with pepper: [false, yourPepper].',
 }
 
-/** Returns the checks of the instance's settings. */
-export function settingsChecks(inside: Internals): readonly Check[] {
-  const { retention, digesters } = inside.settings
+/** Checks whether tokens depend on a pepper that is missing from the configuration. Such tokens are refused as if latchkey had never created them. */
+function pepperCheck({ settings: { digesters } }: Internals, records: readonly TokenRecord[]): Check {
+  const peppers = new Set(digesters.map(({ pepperId }) => pepperId))
+  const lost = records.filter(({ pepperId, importedFrom }) => importedFrom === undefined && !peppers.has(pepperId))
+  const without = lost.filter(({ pepperId }) => pepperId === undefined).length
+  if (lost.length === 0) return peppers.has(undefined) ? WITHOUT_PEPPER : { name: 'pepper', ok: true, detail: 'set' }
+  return {
+    name: 'pepper',
+    ok: false,
+    detail: `${lost.length} of the ${records.length} newest tokens are refused, because they were created ${without === lost.length ? 'without a pepper' : 'with a pepper that is not configured'}`,
+    advice:
+      without > 0
+        ? 'If they are still in use, add false to the list in the pepper option.'
+        : 'If they are still in use, add that pepper to the list in the pepper option.',
+  }
+}
+
+/** Returns the checks of the instance's settings. `records`: the newest tokens. */
+export function settingsChecks(inside: Internals, records: readonly TokenRecord[]): readonly Check[] {
+  const { retention } = inside.settings
   const days = (ms: number | undefined): string => (ms === undefined ? 'forever' : `${Math.round((ms / DAY_MS) * 10) / 10} days`)
   return [
-    digesters.some(({ pepperId }) => pepperId === undefined) ? WITHOUT_PEPPER : { name: 'pepper', detail: 'set' },
+    pepperCheck(inside, records),
     { name: 'staleness', detail: `a revocation reaches every node within ${inside.readings().maxStalenessSeconds} s` },
     { name: 'kept: audit', detail: days(retention.eventsMs) },
     { name: 'kept: usage', detail: days(retention.usageMs) },

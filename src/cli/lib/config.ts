@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs'
+import { existsSync, lstatSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import process from 'node:process'
 import { pathToFileURL } from 'node:url'
 import { isErrorLike } from '../../errors.js'
 import type { Latchkey } from '../../instance.js'
@@ -21,7 +22,7 @@ export function missingFile(cwd: string, place: string): CommandError {
   return new CommandError(EXIT.usage, `${place}: there is no such file; relative paths start at ${resolve(cwd)}`)
 }
 
-/** Finds the nearest configuration, from this folder upward. */
+/** Finds the nearest configuration, from this folder upward. In a folder that others can write to, such as `/tmp`, anyone could plant one. */
 export function findConfig(cwd: string, given: string | undefined, option = '--config'): string {
   if (given !== undefined) {
     const file = resolve(cwd, given)
@@ -30,13 +31,26 @@ export function findConfig(cwd: string, given: string | undefined, option = '--c
   }
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
     const found = NAMES.map((name) => resolve(folder, name)).find((file) => existsSync(file))
-    if (found !== undefined) return found
+    if (found !== undefined) {
+      if (folder === resolve(cwd) || !isForeign(found)) return found
+      throw new CommandError(
+        EXIT.failed,
+        `${found} belongs to another user, so it is not run in a subfolder: to use it anyway, pass it with --config`,
+      )
+    }
     if (folder === dirname(folder)) break
   }
   throw new CommandError(
     EXIT.failed,
     'found no latchkey.config.ts, .mjs or .js here or in a parent folder: run `npx latchkey init` to write one, or pass yours with --config',
   )
+}
+
+/** Returns whether a file, or a link to it, belongs to a user other than the current user and root. Windows has no numeric user IDs. */
+function isForeign(file: string): boolean {
+  const user = process.geteuid?.()
+  if (user === undefined) return false
+  return [lstatSync(file), statSync(file)].some(({ uid }) => uid !== user && uid !== 0)
 }
 
 /** Runs the configuration, and returns the instance that it exports as `tokens` or by default. */

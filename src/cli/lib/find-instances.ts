@@ -7,7 +7,7 @@ export type InstanceFile = {
   readonly file: string
   /** The name under which the file exports the instance. Absent: it does not. */
   readonly exported?: string
-  /** Whether the file starts a server, so that importing it would, too. */
+  /** Whether the file starts a server. If it does, importing the file would also start one. */
   readonly serves: boolean
 }
 
@@ -16,10 +16,10 @@ const OTHER_FOLDERS = /^(?:\..*|node_modules|dist|build|out|coverage|tests?|__te
 const MAX_FILES = 2000
 const MAX_DEPTH = 6
 
-/** Finds the files of the project that create an instance. Those called `tokens` come first. */
-export async function findInstances(cwd: string): Promise<readonly InstanceFile[]> {
+/** Returns those of the project's source files that create an instance. */
+export async function findInstances(cwd: string, sources: readonly string[]): Promise<readonly InstanceFile[]> {
   const found: InstanceFile[] = []
-  for (const file of await sourcesIn(cwd)) {
+  for (const file of sources) {
     const text = await readFile(resolve(cwd, file), 'utf8').catch(() => '')
     const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
     if (!/['"]latchkey['"]/.test(code) || !/\blatchkey\s*(?:<[^()]*>\s*)?\(/.test(code)) continue
@@ -30,7 +30,7 @@ export async function findInstances(cwd: string): Promise<readonly InstanceFile[
 }
 
 /** Returns paths of the project's source files, by depth. */
-async function sourcesIn(cwd: string): Promise<readonly string[]> {
+export async function sourcesIn(cwd: string): Promise<readonly string[]> {
   const sources: string[] = []
   let folders = ['']
   for (let depth = 0; depth < MAX_DEPTH && folders.length > 0; depth += 1) {

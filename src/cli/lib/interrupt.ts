@@ -13,7 +13,7 @@ const LONGEST_WAIT_MS = 10_000
 const SAME_SIGNAL_MS = 500
 
 /**
- * Creates the handler of signals, which receives the exit code of each.
+ * Creates the signal handler. Its argument is the exit code for the signal.
  *
  * The first signal closes the instance and ends the process. But if a token is being created, the command continues until the token or its ID has been shown,
  * because the user could not learn the ID later. A second signal ends the process immediately.

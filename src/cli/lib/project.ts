@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { isPrefix } from '../../token/parse.js'
 import { CommandError, EXIT } from './fault.js'
-import { findInstances, type InstanceFile } from './find-instances.js'
+import { findInstances, type InstanceFile, sourcesIn } from './find-instances.js'
 import { FRAMEWORKS, type Framework, type StoreName } from './templates.js'
 
 /** The facts about a project that `init` needs. */
@@ -21,14 +21,21 @@ export type Project = {
 export async function readProject(cwd: string): Promise<Project> {
   const manifest = await readManifest(resolve(cwd, 'package.json'))
   const packages = new Set([manifest.dependencies, manifest.devDependencies].flatMap((part) => Object.keys(Object(part))))
+  const sources = await sourcesIn(cwd)
   return {
     framework: FRAMEWORKS.find((name) => packages.has(name)),
     store: storeOf(packages),
     prefix: prefixOf(manifest.name),
-    typescript: packages.has('typescript') || existsSync(resolve(cwd, 'tsconfig.json')),
-    instances: await findInstances(cwd),
+    typescript: existsSync(resolve(cwd, 'tsconfig.json')) || (packages.has('typescript') && !isJavaScript(sources)),
+    instances: await findInstances(cwd, sources),
     has: (name) => packages.has(name),
   }
+}
+
+/** Tools of a JavaScript project may need the package `typescript`. */
+function isJavaScript(sources: readonly string[]): boolean {
+  const isIn = (language: RegExp) => sources.some((file) => language.test(file) && !/\.config\.\w+$/.test(file))
+  return isIn(/\.[cm]?jsx?$/) && !isIn(/\.[cm]?tsx?$/)
 }
 
 type Manifest = { readonly name?: unknown; readonly dependencies?: unknown; readonly devDependencies?: unknown }

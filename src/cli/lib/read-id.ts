@@ -17,12 +17,18 @@ export async function readId(streams: Streams, tokens: Latchkey, text: string): 
   if (imported === undefined && isTokenId(text)) return text
   // Part of a token in another format may look like an ID of ours.
   const id = imported?.id ?? (formats.length === 0 ? TOKEN.exec(text)?.[1] : undefined)
-  if (id === undefined) throw new CommandError(EXIT.usage, formats.length === 0 ? `${NO_ID}. ${FROM_ELSEWHERE}` : notImported(formats))
+  if (id === undefined) throw new CommandError(EXIT.usage, formats.length === 0 ? notOurs(tokens, text) : notImported(formats))
   await say(streams, `latchkey: a whole token was passed where its ID, ${id}, is enough. It ${IN_HISTORY}`)
   return id
 }
 
 const FROM_ELSEWHERE = "An imported token's ID is shown by `latchkey list --imported`"
+
+/** People copy the hint, which is the first thing that a list or a page shows of a token. */
+function notOurs({ prefix }: Latchkey, text: string): string {
+  const isHint = text.startsWith(`${prefix}_`) && /^[0-9A-Za-z]{4}(?:…|\.\.\.)?$/.test(text.slice(prefix.length + 1))
+  return `${NO_ID}. ${isHint ? 'This is a hint, which several tokens may share' : FROM_ELSEWHERE}`
+}
 
 function notImported(formats: readonly string[]): string {
   const fit = `this fits the imported format ${formats.join(' or ')}, and no imported token that is still accepted matches it`

@@ -47,7 +47,7 @@ function breaksIn(record: object): number {
   return Object.values(record).reduce((sum: number, cell: unknown) => sum + (String(cell).match(/\r\n|\n|\r/g)?.length ?? 0), 0)
 }
 
-/** How a shell writes the usual separators. */
+/** How to write the usual separators in a shell. */
 const SEPARATORS: readonly (readonly [separator: string, written: string])[] = [
   [',', "','"],
   [';', "';'"],

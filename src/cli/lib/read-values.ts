@@ -67,7 +67,7 @@ export type Terms = {
 /** Converts the settings to the library's field names. */
 export function readTerms(options: Terms): { readonly [field: string]: unknown } {
   const { name, description, scope: scopes, expiresIn, expiresAt, notBefore, allowedIp: allowedIps, rotateEvery } = options
-  if (scopes?.some((scope) => scope.includes(','))) {
+  if (scopes?.some((scope) => /[\s,]/.test(scope.trim()))) {
     throw new CommandError(EXIT.usage, '--scope takes one scope: repeat it, as in --scope inventory:read --scope inventory:write')
   }
   const resources = readResources(options.resource)

@@ -37,5 +37,8 @@ function readObject(line: string, number: number): object {
   } catch {
     // The parser's message quotes the line.
   }
-  throw brokenLine(number, `is not a JSON object${number === 1 ? ' (for a table, add --delimiter, or name the file .csv or .tsv)' : ''}`)
+  throw brokenLine(
+    number,
+    `is not a JSON object${number === 1 ? ' (JSON Lines has one object on each line; for a table, add --delimiter, or name the file .csv or .tsv)' : ''}`,
+  )
 }

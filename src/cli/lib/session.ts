@@ -36,7 +36,7 @@ export type Session = {
   readonly untilShown: Lifetime['untilShown']
   /** Writes a result: as JSON if requested, otherwise in readable form. */
   answer(value: unknown, forPeople: () => Promise<void>): Promise<void>
-  /** Marks a fault as reported by the result, so that the instance's own message about it is omitted. */
+  /** Marks a fault that the result already reports, so that the instance's own message about it is omitted. */
   told(error: unknown): void
   /** Asks for confirmation of a change that cannot be undone. */
   confirm(question: () => string | Promise<string>): Promise<void>
@@ -74,17 +74,25 @@ export async function openSession(streams: Streams, lifetime: Lifetime, lines: H
   }
 }
 
+const IN_MEMORY =
+  'Note: this command has a memory store of its own, which ends with the command. To share tokens with your server, configure a database.'
+
 /** Returns the SQLite file of an instance that does not exist yet. Without its folder, it cannot be created, and the store says so. */
 export function absentFile(tokens: Latchkey): string | undefined {
   const file = filePathOf(Object(findInternals(tokens)?.settings.store))
   return file !== undefined && existsSync(dirname(file)) && !existsSync(file) ? file : undefined
 }
 
-/** Runs a command, and tells people if it created the SQLite file, because the application most likely uses another file. */
-export async function tellingOfNewFile<T>({ tokens, streams }: Session, work: () => Promise<T>): Promise<T> {
+/**
+ * Runs a command, and tells people if the application most likely uses another store: if the command created the SQLite file, or if the store is in the memory
+ * of this process.
+ */
+export async function tellingOfStore<T>({ tokens, streams }: Session, work: () => Promise<T>): Promise<T> {
   const file = absentFile(tokens)
   try {
-    return await work()
+    const ended = await work()
+    if (findInternals(tokens)?.settings.store.name === 'memory') await say(streams, IN_MEMORY)
+    return ended
   } finally {
     if (file !== undefined && existsSync(file)) await say(streams, `Note: the SQLite file ${file} did not exist, so it was created.`)
   }

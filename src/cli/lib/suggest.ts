@@ -57,9 +57,12 @@ function meantBy(word: string, ours: readonly string[]): readonly string[] {
 /** A longer word is not a typo of a command or an option, but it may be a token in a format that is unknown before the configuration is loaded. */
 const LONGEST_WORD = 24
 
-/** A command whose errors for an unknown command or option suggest a name: ours for a word of another product, otherwise the most similar name. */
+/**
+ * A command whose errors for an unknown command or option suggest a name. For a name from another product, this is our equivalent, and otherwise the most
+ * similar name.
+ */
 export class SuggestingCommand extends Command {
-  /** Commander's own, which its types leave out. */
+  /** A method of Commander that its types omit. */
   declare unknownCommand: () => never
 
   override createCommand(name?: string): Command {

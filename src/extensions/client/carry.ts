@@ -38,7 +38,7 @@ function read(input: string | URL | Request, init: RequestInit | undefined): Ask
   return { ...asked, init: { ...given, headers: new Headers(given.headers) } }
 }
 
-/** Web IDL §3.2.17: an undefined member is absent, and an inherited one is present. So `init` may be a `Request`. */
+/** Web IDL §3.2.17: an undefined member is absent, and an inherited one is present. Therefore, `init` can be a `Request`. */
 function present(init: RequestInit | undefined): RequestInit {
   const members: { [name: string]: unknown } = {}
   for (const name in init) {
@@ -72,8 +72,8 @@ async function send({ fetch, origins }: Settings, asked: Asked, token: string): 
     // The platform's own error would quote the URL.
     if (!URL.canParse(to, at.href)) throw new TypeError('a redirect to an invalid URL is not followed')
     at = new URL(to, at)
-    // Fetch §4.4: only to HTTP(S). Some platforms would open a file.
-    if (at.protocol !== 'https:' && at.protocol !== 'http:') throw new TypeError(`a redirect to ${at.protocol} is not followed`)
+    // Fetch §4.4: only to HTTP(S). Some platforms would open a file. The scheme is text from the server, so it is not quoted.
+    if (at.protocol !== 'https:' && at.protocol !== 'http:') throw new TypeError('a redirect to a URL that is not http(s) is not followed')
     target = at
     if (origins.has(at.origin)) continue
     // If the other origin redirects back, the token is still not sent, because that origin would choose what is requested on the holder's behalf.

@@ -62,6 +62,8 @@ export class ClientError extends Error {
 
 /** Long words. Those that look random may be a part of a token, or encode one, as the storage received it. */
 const LONG = /[\w+=]{12,}/g
+/** Control and invisible characters, which could forge lines in a log or move the cursor of a terminal. */
+const UNSEEN = /\p{C}+/gu
 
 /**
  * Returns the text of a thrown value for a message. A host error may carry the request with the token in it, so only its text is kept, without any words that
@@ -70,6 +72,7 @@ const LONG = /[\w+=]{12,}/g
 export function describe(thrown: unknown): string {
   try {
     return textOf(thrown)
+      .replace(UNSEEN, ' ')
       .replace(KEY, '…')
       .replace(LONG, (word) => (looksRandom(word) ? '…' : word))
   } catch {
@@ -97,7 +100,7 @@ export function unused(id: string): ClientError {
   return new ClientError('successor_unused', `the storage has another token, so the successor ${id} is not used: revoke it`)
 }
 
-/** Returns a `ClientError` as it is, and any other error as a failure of the storage. */
+/** Returns a `ClientError` unchanged, and any other error as a failure of the storage. */
 export function asClientError(error: unknown): ClientError {
   return error instanceof ClientError ? error : new ClientError('storage_failed', describe(error))
 }

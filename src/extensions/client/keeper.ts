@@ -4,7 +4,7 @@ import { readSelf, rotateSelf, type Successor } from './manage.js'
 import type { ClientState, Settings } from './options.js'
 import { createRenewals, MAX_LOOK_MS, MIN_PAUSE_MS } from './renewals.js'
 import { beginRotation, noteRotation, type Rotation, readRotation } from './rotation.js'
-import { load, locked, save, tokenMissing } from './stored.js'
+import { load, locked, noToken, save } from './stored.js'
 import { idOf } from './token-text.js'
 import { sleep } from './wait.js'
 
@@ -42,9 +42,14 @@ export function createKeeper(settings: Settings): Keeper {
   let spent: string | undefined
   /** The lost successors that this client replaced last. A slow process may still write one to the storage. */
   let ended: readonly string[] = []
+  /** The token in the storage, if it is one of those. */
+  let outdated: string | undefined
   /** From this instant on, this token may have expired, because another process may have rotated it long ago. */
   let lateAt = NEVER
   let rereadAt = 0
+  let wasStored = false
+  /** Set while the storage, which has returned a token before, returns none. */
+  let lost: ClientError | undefined
 
   function held(): Promise<ClientState> {
     if (state !== undefined) return Promise.resolve(state)
@@ -54,20 +59,35 @@ export function createKeeper(settings: Settings): Keeper {
     return starting
   }
 
+  const read = (): Promise<ClientState | undefined> =>
+    load(settings, (found) => {
+      wasStored ||= found
+      lost =
+        found || !wasStored
+          ? undefined
+          : (lost ?? noToken(settings, 'storage_failed', 'although it did before: no rotation starts until it does again'))
+    })
+
   async function begin(): Promise<ClientState> {
     const { token } = settings
-    state = (await load(settings)) ?? (token === undefined ? undefined : { token })
-    if (state === undefined) throw tokenMissing(settings)
+    state = (await read()) ?? (token === undefined ? undefined : { token })
+    if (state === undefined) throw noToken(settings, 'token_missing', 'and the `token` option is not set')
     return state
   }
 
-  /** Adopts a token that another process or a person has written to the storage. */
+  /**
+   * Adopts a token that another process or a person has written to the storage.
+   *
+   * @throws ClientError `storage_failed`, also if the storage has lost its token, unless this client has begun a rotation: only it can finish that
+   */
   async function refresh(): Promise<ClientState> {
     const before = await held()
-    const found = await load(settings)
+    const found = await read()
     // If this client changed the state in the meantime, its state is newer than the state that was read.
     if (state !== before) return held()
-    if (found === undefined || isOutdated(found.token)) return before
+    if (lost !== undefined && readRotation(before.token, before.rotation)?.holder !== holder) throw lost
+    outdated = found !== undefined && isOutdated(found.token) ? found.token : undefined
+    if (found === undefined || outdated !== undefined) return before
     if (found.token === before.token) {
       // The storage may keep only the token. The note of a rotation then lasts only as long as the process.
       state = { ...before, ...found }
@@ -75,6 +95,11 @@ export function createKeeper(settings: Settings): Keeper {
       adopt(found)
     }
     return held()
+  }
+
+  async function hasChanged({ token, rotation }: ClientState): Promise<boolean> {
+    const found = await read().catch(quiet)
+    return found !== undefined && (found.token !== token || found.rotation !== rotation)
   }
 
   function isOutdated(token: string): boolean {
@@ -133,7 +158,15 @@ export function createKeeper(settings: Settings): Keeper {
     // Another process was faster.
     if (present.token !== token) return true
     if (seen?.record.replacedById !== undefined && readRotation(token, present.rotation) === undefined) throw replaced(seen.record)
-    const begun = await announce(present)
+    let begun: Rotation
+    try {
+      begun = await announce(present)
+    } catch (error) {
+      const { rotation } = present
+      const found = await refresh()
+      if (found.token === token && found.rotation === rotation) throw error
+      return false
+    }
     const successor = await complete(token, begun)
     if (successor === undefined) return false
     if (seen?.ageing === true && isEndingToo(seen.record, successor.record)) report(ending(successor.record))
@@ -147,7 +180,8 @@ export function createKeeper(settings: Settings): Keeper {
     // Another process began the rotation and has stopped, or is suspended. When it resumes, it finds this note instead of its own.
     const own = begun === undefined ? beginRotation(settings.overlapSeconds, holder) : { ...begun, holder }
     const note = noteRotation(token, own)
-    await save(settings, { token, rotation: note }, spent === undefined ? [token] : [token, spent])
+    const replaces = [token, spent, outdated].filter((each) => each !== undefined)
+    await save(settings, { token, rotation: note }, replaces)
     state = { token, rotation: note }
     return own
   }
@@ -170,8 +204,8 @@ export function createKeeper(settings: Settings): Keeper {
   }
 
   /**
-   * Saves the successor and retries on failure, unless the storage has received another token. Returns `false` if another process has taken over the lock,
-   * which then replaces this successor.
+   * Saves the successor and retries on failure, unless the storage has received another token. Returns `false` if another process has taken over the lock.
+   * That process then replaces this successor.
    */
   async function keep(old: string, begun: Rotation, successor: Successor, doubtful: (error: unknown) => void): Promise<boolean> {
     const { token, record } = successor
@@ -186,8 +220,10 @@ export function createKeeper(settings: Settings): Keeper {
     }
     unsaved = successor
     ended = successor.ended
+    let conflicts = 0
     for (let pauseMs = MIN_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_SAVE_PAUSE_MS)) {
-      const found = await load(settings).catch(quiet)
+      const found = await read().catch(quiet)
+      if (lost !== undefined) report(lost)
       if (found !== undefined && ended.includes(idOf(found.token))) replaces.push(found.token)
       // In the meantime a person, or a process that took over the lock, has stored another token. Saving would overwrite it.
       if (found !== undefined && !replaces.includes(found.token)) {
@@ -209,6 +245,9 @@ export function createKeeper(settings: Settings): Keeper {
         if (state?.token !== token) use()
         return true
       } catch (error) {
+        conflicts += 1
+        // Another process has just written to the storage, and the next pass decides between the two.
+        if (conflicts < MAX_TURNS && found !== undefined && (await hasChanged(found))) continue
         doubtful(error)
       }
       await sleep(spent === old ? pauseMs : Math.min(pauseMs, Math.max(switchAt - performance.now(), 0)))
@@ -217,7 +256,7 @@ export function createKeeper(settings: Settings): Keeper {
 
   const renewals = createRenewals(settings, renew, async () => {
     // The server may have rotated the token. Any process that finds the note in the storage can finish the rotation.
-    return state?.rotation !== undefined && (await load(settings).catch(quiet))?.rotation === undefined
+    return state?.rotation !== undefined && (await read().catch(quiet))?.rotation === undefined
   })
 
   return {

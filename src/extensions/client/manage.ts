@@ -54,7 +54,7 @@ export async function readSelf(settings: Settings, token: string): Promise<Self>
  * A repeated request creates no second successor, but it cannot return the token of the first successor, because that token is not stored anywhere. The
  * client then declares that successor lost, and the server replaces it. Both steps are safe to repeat, in any order and with any delay.
  *
- * Returns `undefined` if the successor may not be replaced.
+ * Returns `undefined` if the successor must not be replaced.
  *
  * @throws ClientError
  */
@@ -160,8 +160,14 @@ function parse(text: string): Answer['body'] | undefined {
 
 function readRecord(value: unknown): RecordPart {
   const { id, ...rest }: { [name: string]: unknown } = Object(value)
-  if (typeof id !== 'string' || !/^[0-9A-Za-z]{16}$/.test(id)) throw unusable('it has no record')
+  const { replacedById } = rest
+  // Errors contain this ID, and any text that is not an ID could be part of the token.
+  if (!isId(id) || (typeof replacedById === 'string' && !isId(replacedById))) throw unusable('it has no valid record')
   return { ...Object.fromEntries(Object.entries(rest).filter(([, field]) => typeof field === 'string')), id }
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9A-Za-z]{16}$/.test(value)
 }
 
 function unusable(why: string): ClientError {

@@ -9,6 +9,8 @@ import type { ClientStorage } from './options.js'
  * is replaced atomically, and only its owner can read it unless its permissions already allow more. During a rotation there are also files with the
  * suffixes `.lock` and `.rotation`.
  *
+ * A relative path is resolved when this function is called, so the file stays the same if the process changes its working directory later.
+ *
  * @example
  * ```ts
  * const client = createClient({ manage: 'https://api.example.com/admin/tokens', ...fileStorage('/var/lib/erp/token') })

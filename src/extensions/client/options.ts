@@ -61,7 +61,11 @@ export type ClientOptions = {
   readonly deadline?: Duration | undefined
   /** Sends the requests. @default the platform's own `fetch` */
   readonly fetch?: Fetch | undefined
-  /** Called for every failed rotation; requests continue in the meantime. @default one `console.warn` each */
+  /**
+   * Called for every failed rotation, and once if the storage loses its token; requests continue in the meantime.
+   *
+   * @default one `console.warn` each
+   */
   readonly onError?: ((error: ClientError) => void) | undefined
 }
 
@@ -77,7 +81,7 @@ export type Settings = {
   readonly overlapSeconds: number
   readonly deadlineMs: number
   readonly fetch: Fetch
-  /** Never throws. */
+  /** Never throws. Reports an error object only once. */
   readonly report: (error: ClientError) => void
 }
 
@@ -112,6 +116,7 @@ export function readOptions(options: ClientOptions): Settings {
   demand(token !== undefined || load !== undefined, 'token', 'is required without `load`')
   demand(token === undefined || isToken(token), 'token', 'must be a complete token, such as acme_live_…, without spaces')
   const base = readUrl('manage', manage, /^/)
+  const reported = new WeakSet<ClientError>()
   const names = origins === undefined ? [base.origin] : origins
   demand(Array.isArray(names) && names.length > 0, 'origins', 'must be a list of origins')
   return {
@@ -125,6 +130,9 @@ export function readOptions(options: ClientOptions): Settings {
     deadlineMs: readDuration('deadline', deadline, 0.01, 3600) * 1000,
     fetch,
     report(error) {
+      // A rotation may fail with the same error many times.
+      if (reported.has(error)) return
+      reported.add(error)
       // A failing listener, asynchronous or not, must stop neither a rotation nor the process.
       void (async () => onError(error))().catch(() => undefined)
     },

@@ -35,7 +35,7 @@ export function createRenewals({ report, deadlineMs }: Settings, renew: Renew, i
   let failures = 0
   /** The last failure, until a rotation succeeds. */
   let failure: ClientError | undefined
-  /** Whether the server may have rotated the token although no answer said so. A later refusal does not show that it has not. */
+  /** Whether the server may have rotated the token even though no response said so. A later refusal does not show that it has not. */
   let mayHaveRotated = false
   /** The calls of `force` that have not finished. */
   const forced: Set<Promise<void>> = new Set()

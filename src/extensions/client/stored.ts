@@ -1,4 +1,4 @@
-import { ClientError, describe } from './client-error.js'
+import { ClientError, type ClientErrorCode, describe } from './client-error.js'
 import type { ClientState, Settings } from './options.js'
 import { isToken } from './token-text.js'
 import { within } from './wait.js'
@@ -7,25 +7,29 @@ import { within } from './wait.js'
 const LOCK_MS = 60_000
 
 /**
- * Reads the state that was saved last.
+ * Reads the state that was saved last, and first tells `seen` whether there is one.
  *
  * @throws ClientError `storage_failed`
  */
-export async function load(settings: Settings): Promise<ClientState | undefined> {
+export async function load(settings: Settings, seen: (found: boolean) => void): Promise<ClientState | undefined> {
   const { load: read } = settings
   const state = read === undefined ? undefined : await called(settings, 'load', () => read())
-  if (state === undefined || state === null) return undefined
+  if (state === undefined || state === null) {
+    seen(false)
+    return undefined
+  }
   const { token, rotation }: { token?: unknown; rotation?: unknown } = Object(state)
   if (!isToken(token)) throw new ClientError('storage_failed', 'load() must return { token } with a complete token')
+  seen(true)
   return { token, ...(typeof rotation === 'string' && { rotation }) }
 }
 
-/** Neither the storage nor the options have a token. */
-export function tokenMissing({ load: read }: Settings): ClientError {
+/** The storage has no token. */
+export function noToken({ load: read }: Settings, code: ClientErrorCode, more: string): ClientError {
   // A host's own function may have any name, such as a minifier's.
   const name = String(read?.name)
   const shown = name.startsWith('fileStorage(') ? name : 'load'
-  return new ClientError('token_missing', `${shown}() returned no token, and the \`token\` option is not set`)
+  return new ClientError(code, `${shown}() returned no token, ${more}`)
 }
 
 /**

@@ -48,9 +48,9 @@ export type CopyReport = {
   readonly step: CopyStep
   /** Absent after `cancel`, which reads no rows. */
   readonly parts?: { readonly [Name in PartName]: CopiedPart }
-  /** Events that are partly unreadable in the old store. The readable part of each was copied. */
+  /** Events that were partly unreadable in the old store. The readable part of each was copied. */
   readonly damagedEvents: readonly string[]
-  /** Tokens that cannot be read in the old store. They were not copied, so the new store does not know them. */
+  /** Tokens that could not be read from the old store. They were not copied, so the new store does not know them. */
   readonly damagedTokens: readonly string[]
 }
 
@@ -77,8 +77,8 @@ const reader = objectOf({
  * Before that, `cancel` ends the move: the old instance accepts changes again, and the new one accepts no tokens. Usage that the new instance counts
  * between steps 2 and 3 waits in memory on its nodes. Single-use tickets are not copied.
  *
- * @param from - the instance over the old store
- * @param to - an instance with the same prefix, peppers and import key, over a store that has no data of this prefix
+ * @param from - the instance that uses the old store
+ * @param to - an instance with the same prefix, peppers and import key, whose store has no data of this prefix
  * @throws InvalidInputError `invalid_input` if tokens of `from` would not be valid with `to`
  * @throws ConflictError `conflict` if the new store is not empty, the stores still differ at the end, or another copy has taken over
  * @throws StoreUnavailableError `store_unavailable`

@@ -120,7 +120,7 @@ export class Markers {
 }
 
 /**
- * Lets the old store accept changes again; the new store then decides nothing. Also works if the new store is gone and could no longer be opened.
+ * Lets the old store accept changes again; the new store then accepts no tokens. Also works if the new store is gone and could no longer be opened.
  *
  * @throws ConflictError `conflict`, when no move is in progress
  */

@@ -58,7 +58,7 @@ async function read(store: MovingStore, ids: readonly string[]): Promise<UsageRo
   return { counts: [...first.counts, ...second.counts], addresses: [...first.addresses, ...second.addresses] }
 }
 
-/** Reads the counters of a token that has very many, splitting the period in half until each part has few. */
+/** Reads the counters of a token that has a large number of them, splitting the period in half until each part has few. */
 async function countsBetween(store: MovingStore, tokenIds: readonly string[], from: number, to: number): Promise<readonly UsageCount[]> {
   const isOneHour = to - from <= HOUR_MS
   const { counts } = await store.usage({ tokenIds, from, to, ...(!isOneHour && { limit: MOST_COUNTS }) })

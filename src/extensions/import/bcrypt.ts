@@ -41,7 +41,7 @@ const BCRYPT_BYTES = 72
  *
  * Without that column, finding a row would mean comparing all of them, at a tenth of a second each, so the table cannot be imported.
  *
- * bcrypt compares only the first 72 bytes, so tokens for which more than that was hashed are refused.
+ * bcrypt compares only the first 72 bytes, so tokens whose hashed text is longer are refused.
  *
  * @throws InvalidInputError `invalid_input`
  * @example

@@ -16,7 +16,7 @@ const TOKEN = /^([0-9A-Za-z-]{1,40})\|([!#-+\--~]{20,256})$/
  * Creates a format for the tokens of Laravel Sanctum, `id|secret`: rows of its table `personal_access_tokens`, whose column `token` contains the SHA-256 of the
  * secret.
  *
- * RFC 6750 does not allow the bar in a bearer token; the guard accepts it for tokens of this shape.
+ * RFC 6750 does not allow a vertical bar in a bearer token; the guard accepts it for tokens of this shape.
  *
  * @throws InvalidInputError `invalid_input`
  */

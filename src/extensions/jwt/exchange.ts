@@ -1,9 +1,9 @@
 import { endpointName } from '../../activity/endpoint-name.js'
-import { refuseUse, startUse, type Use, undoUse } from '../../http/admission.js'
 import { atOnce } from '../../http/at-once.js'
 import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.js'
 import { limitedFields } from '../../http/rate-fields.js'
 import type { RefusalDetails } from '../../http/refuse.js'
+import { refuseUse, startUse, type Use, undoUse } from '../../http/use.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
 import type { Known } from '../../model/presenter.js'
@@ -103,6 +103,9 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     if (!verification.ok) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
     // Counted as allowed only once the signed token exists. In every other case, the use is refunded.
     const use = startUse(inside, verification.principal, address)
+    use.routed(ENDPOINT)
+    // Refused uses are refunded, so the token's limit would never stop the reads that they cause.
+    if (use.refusalsSpent() !== undefined) refuseBeyond(verification.principal, asked, use)
     let isReading = true
     try {
       // The signed token is later verified without the store, so it must reflect the primary's current state and not a cache.
@@ -114,12 +117,8 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
       const now = readSeconds(clock)
       const exp = Math.min(now + expiresIn, endsAtSeconds(record, inside.settings.imports) ?? Number.POSITIVE_INFINITY)
       if (exp <= now) throw oauthError(400, 'invalid_request', 'the subject token is about to expire')
-      const scope = asked.scope ?? parent.scopes
-      if (!scope.every(membershipIn(parent.scopes, scope.length)))
-        throw refusedUse(use, 'scope_insufficient', 'the subject token does not have all of these scopes')
-      const resources = asked.resources ?? parent.resources
-      if (asked.resources !== undefined && !resourcesWithin(asked.resources, parent.resources))
-        throw refusedUse(use, 'resource_denied', 'the subject token does not have access to all of these resources')
+      refuseBeyond(parent, asked, use)
+      const { scope = parent.scopes, resources = parent.resources } = asked
       const claims = {
         iss: issuer,
         ...claimsOf(record),
@@ -153,12 +152,13 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
       // A flood of calls can make its own reads fail. Once the token has no refusals left, such a use is no longer refunded.
       if (!isReading) undoUse(use)
       else if (use.refusalsSpent() === undefined) undoUse(use, 'lookup_failed')
+      else use.forget()
       throw error
     }
   })
 }
 
-/** Returns the party under which the read of a token is queued. The token has been proven, so tenants behind one address need not wait for each other. */
+/** Returns the party under which the read of a token is queued. The token has been proven, so tenants behind one address do not have to wait for each other. */
 function partyOf({ tokenId, tenantId, ownerId }: Principal): Known {
   const id = JSON.stringify(ownerId === undefined ? ['token', tokenId] : ['owner', tenantId, ownerId])
   return { id, group: tenantId === undefined ? 'tokens' : [tenantId] }
@@ -210,6 +210,14 @@ function readAsked(form: URLSearchParams): Asked {
   } catch {
     throw oauthError(400, 'invalid_request', 'resources must be a JSON object of lists')
   }
+}
+
+/** Refuses a request for more than the subject token has. */
+function refuseBeyond(held: Pick<Principal, 'scopes' | 'resources'>, { scope, resources }: Asked, use: Use): void {
+  if (scope !== undefined && !scope.every(membershipIn(held.scopes, scope.length)))
+    throw refusedUse(use, 'scope_insufficient', 'the subject token does not have all of these scopes')
+  if (resources !== undefined && !resourcesWithin(resources, held.resources))
+    throw refusedUse(use, 'resource_denied', 'the subject token does not have access to all of these resources')
 }
 
 /** Counts the use as refused, which uses up part of the token's refusal budget, and returns the answer. */

@@ -9,7 +9,7 @@ import { decodeKey, whyWeak } from './key-strength.js'
 import { Refetch } from './refetch.js'
 
 /**
- * Finds the key that a token's header names, or `undefined` if there is none. Throws `StoreUnavailableError` if this is still unknown at `dueAt` on the
+ * Returns the key that a token's header names, or `undefined` if there is none. Throws `StoreUnavailableError` if this is still unknown at `dueAt` on the
  * monotonic clock.
  */
 export type KeySource = (
@@ -68,7 +68,7 @@ function secretOf(secrets: readonly Jwk[], kid: string | undefined): Uint8Array 
 /**
  * Creates a source of keys that an issuer publishes. They are fetched once and kept for ten minutes, or for a day while they cannot be fetched again.
  *
- * An unknown `kid` is rejected only after a fetch that began after it was presented. `url` may be resolved late, for example by discovery.
+ * An unknown `kid` is rejected only after a fetch that began after it was presented. `url` may be resolved lazily, for example through discovery.
  */
 export function remoteKeys(
   url: KeyAddress,

@@ -38,8 +38,8 @@ function whyWeakRsa(n: unknown, e: unknown): string | undefined {
   const [modulus, exponent] = [integerOf(n), integerOf(e)]
   if (modulus === undefined || exponent === undefined) return 'RSA keys need a modulus and an exponent in base64url'
   const bits = modulus.toString(2).length
-  if (bits < LEAST_RSA_BITS) return `RSA keys need ${LEAST_RSA_BITS} bits`
-  if (bits > MOST_RSA_BITS) return `RSA keys have at most ${MOST_RSA_BITS} bits`
+  if (bits < LEAST_RSA_BITS) return `RSA keys must have at least ${LEAST_RSA_BITS} bits`
+  if (bits > MOST_RSA_BITS) return `RSA keys must have at most ${MOST_RSA_BITS} bits`
   if (hasSmallFactor(modulus)) return 'the modulus of an RSA key must not have small factors'
   if (exponent <= 2n ** 16n || exponent >= 2n ** 256n || exponent % 2n === 0n)
     return 'the exponent of an RSA key must be odd and greater than 65536'
@@ -62,7 +62,8 @@ function whyWeakEd25519(x: unknown): string | undefined {
 // RFC 7518 §3.2.
 function whyWeakSecret(k: unknown): string | undefined {
   const bytes = decodeKey(k)
-  if (bytes === undefined || bytes.length < LEAST_HMAC_BYTES) return `HMAC keys need ${LEAST_HMAC_BYTES * 8} bits in base64url`
+  if (bytes === undefined || bytes.length < LEAST_HMAC_BYTES)
+    return `HMAC keys must have at least ${LEAST_HMAC_BYTES * 8} bits in base64url`
   return bytes.every((byte) => byte === bytes[0]) ? 'the HMAC key repeats one byte: use random bytes' : undefined
 }
 

@@ -1,11 +1,11 @@
 import { BoundedMap } from '../../cache/bounded-map.js'
-import { Budget } from '../../cache/budget.js'
+import { Budget, type Rate } from '../../cache/budget.js'
 import { StoreUnavailableError } from '../../errors.js'
 import type { MaybePromise } from '../../model/json.js'
 import { callOut } from '../../store/deadline.js'
 
-/** How often unknown key IDs may trigger a fetch. */
-const FETCHES = { burst: 4, perSecond: 0.1 }
+/** How often unknown key IDs may trigger a fetch from an issuer of signed tokens. */
+const FETCHES: Rate = { burst: 4, perSecond: 0.1 }
 /** How long an ID stays unknown before the keys are fetched again. */
 const MISS_MS = 10_000
 const MAX_MISSES = 1000
@@ -28,10 +28,10 @@ export class Refetch {
   #succeeded = 0
   #fetching: Promise<void> | undefined
 
-  constructor(load: () => Promise<void>, monotonic: () => number) {
+  constructor(load: () => Promise<void>, monotonic: () => number, fetches: Rate = FETCHES) {
     this.#load = load
     this.#monotonic = monotonic
-    this.#budget = new Budget(FETCHES, monotonic)
+    this.#budget = new Budget(fetches, monotonic)
   }
 
   /** Only a fetch that begins later shows what is published now. */
@@ -65,7 +65,7 @@ export class Refetch {
    */
   async wait(leftMs: number): Promise<void> {
     const fetching = this.begin()
-    if (fetching === undefined) throw new StoreUnavailableError('the published keys were fetched too often in the last few seconds')
+    if (fetching === undefined) throw new StoreUnavailableError('the published keys were fetched too often recently')
     await callOut({ what: 'the fetch of the published keys', where: 'keys', deadlineMs: leftMs, report: toldElsewhere }, () => fetching)
   }
 

@@ -56,8 +56,8 @@ export type VerifierOptions = FaultOptions & {
 /** Options of `verifySigned`. */
 export type VerifySignedOptions = VerifierOptions & {
   /**
-   * An instance over the store of the API tokens. A signed token is then refused once this node learns that its parent is no longer valid. Without this option,
-   * a signed token stays valid until its own expiry.
+   * An instance that uses the store in which the API tokens are kept. A signed token is then refused once this node learns that its parent is no longer
+   * valid. Without this option, a signed token stays valid until its own expiry.
    */
   readonly strict?: Latchkey
 }

@@ -1,3 +1,4 @@
+import type { Rate } from '../../cache/budget.js'
 import { StoreUnavailableError } from '../../errors.js'
 import { readRawText } from '../../http/fetch-answer.js'
 import { callOut } from '../../store/deadline.js'
@@ -10,6 +11,8 @@ const FETCH_MS = 5000
 const MAX_KEYS = 100
 const MAX_BYTES = 256 * 1024
 const FRESH_MS = 24 * 3_600_000
+/** At most 54 fetches an hour. GitHub answers 60 unauthenticated requests an hour from an address, and anyone can name unknown keys. */
+const FETCHES: Rate = { burst: 4, perSecond: 50 / 3600 }
 
 /** Same signature as the platform's `fetch`. */
 export type Fetch = (
@@ -39,7 +42,7 @@ export class KeyRing {
     this.#report = report
     this.#deadlineMs = deadlineMs
     this.#monotonic = monotonic
-    this.#refetch = new Refetch(() => this.#load(), monotonic)
+    this.#refetch = new Refetch(() => this.#load(), monotonic, FETCHES)
   }
 
   /**

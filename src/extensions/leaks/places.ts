@@ -59,7 +59,7 @@ export class Places {
     place.stop.abort(this.#reason())
   }
 
-  /** Returns the oldest body that is being read from the caller that uses the most by this measure, counting one more for the given caller. */
+  /** Finds the caller that uses the most by this measure, counting one more for `next`, and returns its oldest body that is still being read. */
   #largest(measure: (place: Place) => number, next?: string): Place | undefined {
     const reading = [...this.#taken].filter((place) => place.reading && measure(place) > 0)
     const sums = new Map<string, number>(next === undefined ? [] : [[next, 1]])

@@ -28,16 +28,22 @@ export function scannerRules(prefixes: readonly string[]): ScannerRules {
   for (const [at, prefix] of prefixes.entries()) {
     if (!isPrefix(prefix)) throw new InvalidInputError(`prefixes.${at}`, 'must be a prefix such as acme_live')
   }
-  const [first = ''] = prefixes
-  const token = `(?:${prefixes.join('|')})_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}`
+  const distinct = [...new Set(prefixes)]
+  const [first = ''] = distinct
+  const token = `(?:${distinct.join('|')})_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}`
   // Neither neighboring character may belong to the token's alphabet; a longer word is not a token.
   const pattern = `(?:^|[^0-9A-Za-z_])(${token})(?:$|[^0-9A-Za-z_])`
   return {
     pattern,
-    gitleaks: gitleaks(first, pattern, prefixes),
-    trufflehog: trufflehog(first, token),
+    gitleaks: gitleaks(first, pattern, distinct),
+    trufflehog: trufflehog(first, token, distinct),
     secretlint: secretlint(first, token),
   }
+}
+
+/** Scanners apply a rule only to text that contains one of its keywords, so every prefix needs one. */
+function keywords(prefixes: readonly string[]): readonly string[] {
+  return prefixes.map((prefix) => `${prefix}_`)
 }
 
 function gitleaks(name: string, pattern: string, prefixes: readonly string[]): string {
@@ -49,7 +55,9 @@ id = "${name.replaceAll('_', '-')}-token"
 description = "API token of ${prefixes.join(', ')}"
 regex = '''${pattern}'''
 secretGroup = 1
-keywords = [${prefixes.map((prefix) => `"${prefix}_"`).join(', ')}]
+keywords = [${keywords(prefixes)
+    .map((keyword) => `"${keyword}"`)
+    .join(', ')}]
 
 [[rules.allowlists]]
 description = "Example tokens from the documentation"
@@ -58,11 +66,13 @@ regexes = [${prefixes.map((prefix) => `'''${exampleToken(prefix)}'''`).join(', '
 `
 }
 
-function trufflehog(name: string, token: string): string {
+function trufflehog(name: string, token: string, prefixes: readonly string[]): string {
   return `detectors:
   - name: ${name}-token
     keywords:
-      - ${name.split('_')[0]}_
+${keywords(prefixes)
+  .map((keyword) => `      - ${keyword}`)
+  .join('\n')}
     regex:
       token: '\\b(${token})\\b'
 `

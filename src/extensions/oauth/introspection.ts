@@ -22,7 +22,7 @@ const schema = objectOf({ ...clientShape, issuer: someText().optional() })
 /**
  * Token introspection (RFC 7662), for services that cannot reach the store: they ask whether a token is valid and what it may do.
  *
- * For unknown, malformed, expired, revoked and inactive tokens, and for tokens that the client may not query, the response is exactly `{"active":false}`
+ * For unknown, malformed, expired, revoked and inactive tokens, and for tokens that the client cannot query, the response is exactly `{"active":false}`
  * (§2.2). If that cannot be decided, the response is 503. Introspection does not count as a use.
  *
  * Address limits cannot be checked here, since only the service that asks knows the caller's address. It receives the limit as `allowed_ips`.

@@ -1,7 +1,7 @@
-import { undoUse } from '../../http/admission.js'
 import { createGuard } from '../../http/authenticate.js'
 import { answerJson, answerProblem } from '../../http/fetch-answer.js'
 import type { AuthenticateOptions } from '../../http/options.js'
+import { undoUse } from '../../http/use.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import { holderActor } from '../../model/own-actor.js'
 import type { Principal } from '../../model/principal.js'
@@ -47,6 +47,7 @@ export function whoami<S extends string>(tokens: Latchkey<S>, options: WhoamiOpt
     const { principal, use, response } = await guard(request)
     if (response !== undefined) return new Response(response.body, response)
     if (principal === undefined) return answerProblem('store_unavailable', 'nothing was decided', { 'retry-after': '1' })
+    use?.routed('GET whoami')
     const record = await recordOf(principal, allowance).catch((error: unknown) => {
       undoUse(use)
       throw error

@@ -43,7 +43,7 @@ export class Asks {
     this.#unanswered = unanswered
   }
 
-  /** Reads a page of the feed through the relay or, if that does not answer, from the store. Either read begins after this call. */
+  /** Reads a page of the feed through the relay or, if that does not answer, from the store. In either case, the read begins after this call. */
   async page(after: string, limit: number): Promise<FeedPage> {
     if (this.#pending.size >= MAX_PENDING) return await this.#store.changes(after, limit)
     return await this.#ask({ kind: 'page', nonce: newNonce(), after, limit })
@@ -57,6 +57,14 @@ export class Asks {
     // If this renewal fails, the next renewal replaces it. It is awaited only if the last known renewal is too old.
     if (aside) renewing.catch(() => undefined)
     else await renewing
+  }
+
+  /** Replaces every renewal of a node's lease that waits here or at the reader. */
+  release(lease: NodeLease): void {
+    for (const { ask } of [...this.#pending.values()]) {
+      if (ask.kind === 'lease' && ask.lease.nodeId === lease.nodeId) this.#take(ask.nonce)?.resolve(NOTHING)
+    }
+    this.#send({ kind: 'lease', nonce: newNonce(), lease })
   }
 
   async #renew(lease: NodeLease, aside: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 import type { FeedPage, NodeLease } from '../../store/port.js'
 
-/** Sent to all nodes: a node offers to read, is reading, or has stopped reading; or the feed has grown. The last may be sent only to the reader. */
+/** Sent to all nodes: a node offers to read, is reading, or has stopped reading; or the feed has grown. The last one can also be sent to the reader alone. */
 export type Signal = { readonly kind: 'offer' | 'beat' | 'gone' | 'wake' }
 
 /** Sent to the reader. */

@@ -33,6 +33,8 @@ export class Reader {
   #leases: Map<string, Waiting> = new Map()
   #tail: Tail | undefined
   #reading = 0
+  /** The renewals that are being written. A slow one does not delay the next. */
+  readonly #renewing: Set<Promise<void>> = new Set()
   #urgentUntil = Number.NEGATIVE_INFINITY
 
   /** `start` is a cursor slightly behind the positions of the nodes, if one is known. */
@@ -42,7 +44,11 @@ export class Reader {
     this.#failed = failed
     this.#tail = start === undefined ? undefined : this.#tailFrom(start)
     this.#reads = new Lane(clock, READS, () => void this.#read())
-    this.#writes = new Lane(clock, RENEWALS, () => void this.#renew())
+    this.#writes = new Lane(clock, RENEWALS, () => {
+      const renewing = this.#renew()
+      this.#renewing.add(renewing)
+      void renewing.then(() => this.#renewing.delete(renewing))
+    })
   }
 
   ask(asked: Asked): void {
@@ -65,6 +71,11 @@ export class Reader {
     const answers = [...(before?.answers ?? []).slice(-7), (kind: 'renewed' | 'alone') => answer({ kind, nonce })]
     this.#leases.set(lease.nodeId, { lease, answers })
     this.#writes.request()
+  }
+
+  /** Resolves when no renewal is being written. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#renewing)
   }
 
   /** Signals that the feed has grown and the nodes are being woken. */

@@ -83,6 +83,13 @@ export class Relay {
     else await this.#store.renewLease(lease)
   }
 
+  /** Ends the lease of a node that is leaving. Renewals that still wait somewhere would otherwise be written afterwards. */
+  async release(lease: NodeLease): Promise<void> {
+    this.#asks.release(lease)
+    await this.#reader?.settled()
+    await this.#store.renewLease(lease)
+  }
+
   subscribe(wake: () => void, lost?: (error: unknown) => void): () => void {
     this.#isOpen()
     const listener = { wake, lost }

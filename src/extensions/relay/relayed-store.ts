@@ -73,8 +73,7 @@ export function createRelayedStore(store: TokenStore, options: RelayOptions, clo
     revokeWhere: (filter, stamp, event) => growing(through.revokeWhere(filter, stamp, event)),
     ...(saveMove !== undefined && { saveMove: (prefix, expected, next) => growing(saveMove(prefix, expected, next)) }),
     changes: (after, limit) => (after === undefined ? store.changes(after, limit) : relay.page(after, limit)),
-    // A node that is leaving releases its lease itself.
-    renewLease: (lease) => (lease.expiresAt === 0 ? store.renewLease(lease) : relay.renew(lease)),
+    renewLease: (lease) => (lease.expiresAt === 0 ? relay.release(lease) : relay.renew(lease)),
     subscribe: (wake, lost) => relay.subscribe(wake, lost),
     close() {
       relay.stop()

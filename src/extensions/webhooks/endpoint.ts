@@ -68,7 +68,7 @@ export class Endpoint {
   /** Starts sending, on one node at a time. Returns a function that stops it. */
   start(): () => Promise<void> {
     const { from, timeoutMs } = this.#options
-    // A delivery in progress may finish during a stop, so it need not be repeated.
+    // A delivery in progress may finish during a stop, so it does not have to be repeated.
     const consumer = this.#inside.follow(consumerOf(this.id), (event, { lost }) => this.#handle(event, lost), {
       from,
       timeoutMs: timeoutMs + SPARE_MS,

@@ -3,7 +3,7 @@ import { InvalidInputError } from '../../errors.js'
 import { ACTIONS, type AuditAction } from '../../model/event.js'
 import type { Duration } from '../../model/record.js'
 import { readNetworks } from '../../policy/network.js'
-import { duration, plainText, wholeNumber } from '../../policy/option-kinds.js'
+import { duration, EMPTY, plainText, wholeNumber } from '../../policy/option-kinds.js'
 import { listOf, OptionReader, objectOf, oneOf, passing, readBy, readOption, string } from '../../policy/option-reader.js'
 import { refuseUndefined } from '../../policy/read-input.js'
 import { noneOf } from '../../policy/suggest.js'
@@ -74,6 +74,7 @@ const bytesOf = (value: string | Uint8Array): Uint8Array =>
 
 const keyBytes = passing<string | Uint8Array>((value) => typeof value === 'string' || value instanceof Uint8Array, KEY)
   .into(bytesOf)
+  .and((bytes) => bytes.length > 0, EMPTY)
   .and((bytes) => bytes.length >= LEAST_BYTES, SHORT)
   .and((bytes) => new Set(bytes).size >= LEAST_DISTINCT, UNVARIED)
 

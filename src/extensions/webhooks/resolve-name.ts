@@ -11,7 +11,7 @@ const QUERY_MS = 4000
 const NOT_IN_DNS: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'ECONNREFUSED', 'EBADNAME', 'ENOTIMP'])
 
 /**
- * Creates a resolver of host names that asks the name servers directly. `dns.lookup()` would occupy a thread of the platform until they respond. There are
+ * Creates a host name resolver that queries the name servers directly. `dns.lookup()` would occupy a thread of the platform until they respond. There are
  * so few threads that a handful of slow names would delay every other name, and the whole process's file access. `dns.lookup()` is used only for names that
  * are neither in DNS nor in the hosts file, such as those that need a search domain, and for one name at a time.
  *

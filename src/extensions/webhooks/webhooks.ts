@@ -113,8 +113,10 @@ export function webhooks<S extends string>(tokens: Latchkey<S>, options: Webhook
       const { endpoint: only } = readOption(filterShape, filter, 'deadLetters()')
       const letters: DeadLetter[] = []
       let left = MAX_LISTED
-      for (const slot of slotsOf(await inside.store().consumers(prefix))) {
-        if (only !== undefined && slot.endpoint !== only) continue
+      const slots = slotsOf(await inside.store().consumers(prefix)).filter(({ endpoint }) => only === undefined || endpoint === only)
+      // An endpoint that is no longer configured may still have dead letters.
+      if (only !== undefined && slots.length === 0) endpointOf(only)
+      for (const slot of slots) {
         const { endpoint, eventId, attempts, failure, failedAt } = slot
         const event = left > 0 ? await eventOf(slot) : undefined
         if (event !== undefined) left -= JSON.stringify(event).length

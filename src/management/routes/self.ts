@@ -17,7 +17,7 @@ export const getSelf: Route = {
   operationId: 'getSelf',
   tag: 'Self',
   summary: 'Read the calling token',
-  description: 'Any valid token may read itself, whatever its scopes.',
+  description: 'Any valid token may read its own record, whatever its scopes.',
   answers: [{ status: 200, description: 'The token of this request.', schema: self }],
   refusals: ['credential_missing', 'credential_malformed', 'token_invalid', 'ip_denied', 'rate_limited'],
   async run({ inside, allowance, ip }, token) {

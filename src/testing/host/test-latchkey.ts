@@ -89,7 +89,7 @@ export function testLatchkey<const S extends string>(given: TestOptions<S>): Tes
     },
   )
 
-  /** Creates a token as the application would have an hour ago, or would in an hour. */
+  /** Creates a token as the application would have created it an hour ago, or will create it in an hour. */
   async function createAt(shift: number, terms: CreateInput<S>): Promise<string> {
     const now = options.clock ?? (() => Date.now())
     const other = latchkey<S>({ ...options, clock: () => now() + shift })
@@ -113,7 +113,9 @@ export function testLatchkey<const S extends string>(given: TestOptions<S>): Tes
   async function attachPrincipal(request: object, given: Omit<TestTokenInput<S>, 'status'> = {}): Promise<Principal<S>> {
     refuseServed(request)
     presented.set(request, await tokenFor({ ...given, status: 'active' } as TestTokenInput<S>))
-    const { principal, response } = await decide(request)
+    const { principal, use, response } = await decide(request)
+    // Nothing serves the request, so nothing would end its use.
+    use?.forget()
     if (principal === undefined) throw new InvalidInputError('input', `creates a token that is refused: ${response?.body}`)
     const state: unknown = Reflect.get(request, 'state')
     const holder = typeof state === 'object' && state !== null ? state : request

@@ -122,3 +122,12 @@ export async function readFeed(store: TokenStore, after: string, limit = 100): P
     if (!page.more) return news
   }
 }
+
+/** Sends a batch again if the store fails, as a node does: on a busy machine, a wait for a lock may time out. */
+export async function sendOnceMore(store: TokenStore, counted: UsageBatch): Promise<unknown> {
+  try {
+    return await store.recordUsage(counted)
+  } catch {
+    return await store.recordUsage(counted)
+  }
+}

@@ -35,7 +35,7 @@ export type StoreSubject = {
 export type StoreContractOptions = {
   /** The name of the suite in the report. */
   readonly name: string
-  /** Called once for each case. The store need not be empty: every case uses its own prefix and IDs. */
+  /** Called once for each case. The store does not have to be empty: every case uses its own prefix and IDs. */
   create(): MaybePromise<StoreSubject>
   /** The timeout of each case. @default 60 */
   readonly timeoutSeconds?: number

@@ -49,7 +49,7 @@ const LIMITS = ['scopes', 'resources'] as const
  * every tenant, or several requests.
  */
 const MOST_TENANTS = 10_000
-const TENANTS = "must be a list of tenant IDs, or '*' for all"
+const TENANTS = "must be a list of tenant IDs, each a non-empty string, or '*' for all"
 const tenant = plainText(1, Number.POSITIVE_INFINITY)
 /** Reads a list of tenants, or `*` for all. */
 export const tenantsReader: OptionReader<'*' | string[]> = either([oneOf(['*'], TENANTS), listOf(tenant)], TENANTS)

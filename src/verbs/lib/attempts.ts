@@ -73,11 +73,13 @@ export function noteAttempted(context: Context, attempted: Attempted): void {
   const shared = { attempt, code: code as Code, field, ip: actor?.ip ?? ip }
   if (principal !== undefined) {
     const entry = TokenPrincipal.entryFor(principal, context.signalOf)
-    const { kind, tokenId, tenantId } = namedBy(principal)
+    const { kind, tokenId, tenantId, ownerId } = namedBy(principal)
     // A principal from another system or instance may have the same ID as one of our tokens, and its ID may contain any characters.
     const actorId = entry === undefined ? `${kind === 'token' ? 'foreign' : kind}:${shownId(tokenId)}` : `token:${entry.id}`
-    const about = entry === undefined ? (isPlain(tenantId) ? { tenantId } : {}) : aboutToken(entry)
-    note(context, { ...shared, actorId, from: actorId, about })
+    // Whose credential it is, without which `erase` would not find what a person did with it.
+    const actorOwnerId = shownId(ownerId) || undefined
+    const told = { ...(isPlain(tenantId) && { tenantId }), ...(actorOwnerId !== undefined && { ownerId: actorOwnerId }) }
+    note(context, { ...shared, actorId, actorOwnerId, from: actorId, about: entry === undefined ? told : aboutToken(entry) })
   } else if (actor === undefined) note(context, { ...shared, actorId: NOBODY, from: callerOf(ip) ?? '', about: {} })
   else {
     const tenants = actor.tenants === '*' ? undefined : actor.tenants

@@ -4,7 +4,8 @@ import { apart } from '../../store/deadline.js'
 import type { NodeLease } from '../../store/port.js'
 import type { Context } from '../../verify/context.js'
 
-const POLL_MS = 20
+/** How long a wait pauses before it looks again. The longer it has waited, the longer it pauses, so that a dead node causes few reads. */
+const POLL_MS = { shortest: 20, share: 0.05, longest: 500 }
 /** How long a lease lasts. A node that reads the feed renews its lease several times in this period. */
 const LEASE_MS = 90_000
 
@@ -25,13 +26,15 @@ const watches: WeakMap<RecordCache, ReadonlyMap<string, Seen>> = new WeakMap()
  * A node that falls behind by more than `maxStaleness` plus `serveStaleFor` stops trusting its cache, so the wait never has to be longer. A dead
  * or disconnected node, or an unavailable store, can delay the wait but not break it. The wait uses the bound in each node's ID, or this
  * node's bound where an ID has none. The change is already committed, so the wait does not count against the call's deadline.
+ *
+ * @returns the position of the feed that it waited for, or `undefined` if it could not be read
  */
-export async function barrier(context: Context): Promise<void> {
-  await apart(context.allowance, () => shareWait(context))
+export async function barrier(context: Context): Promise<string | undefined> {
+  return await apart(context.allowance, () => shareWait(context))
 }
 
-/** The waits of a node. */
-type Waits = { underWay: number; begunAt: number; next: Promise<void> | undefined }
+/** The waits of an instance: how many are under way, when the last one began, and the next one, which callers share. */
+type Waits = { underWay: number; begunAt: number; next: Promise<string | undefined> | undefined }
 
 const waitsOf: WeakMap<RecordCache, Waits> = new WeakMap()
 
@@ -39,16 +42,16 @@ const waitsOf: WeakMap<RecordCache, Waits> = new WeakMap()
  * Waits together with other callers. A wait begins at most once in each gap, for everyone who has called before it begins, because a wait can last as long as
  * a dead node is trusted, and callers can come at any rate.
  */
-async function shareWait(context: Context): Promise<void> {
+async function shareWait(context: Context): Promise<string | undefined> {
   const { monotonic } = context.settings
   const waits = waitsOf.get(context.records) ?? { underWay: 0, begunAt: Number.NEGATIVE_INFINITY, next: undefined }
   waitsOf.set(context.records, waits)
-  const begin = async (): Promise<void> => {
+  const begin = async (): Promise<string | undefined> => {
     waits.next = undefined
     waits.begunAt = monotonic()
     waits.underWay += 1
     try {
-      await waitForAll(context)
+      return await waitForAll(context)
     } finally {
       waits.underWay -= 1
     }
@@ -56,10 +59,10 @@ async function shareWait(context: Context): Promise<void> {
   const left = waits.begunAt + (waits.underWay < MANY ? GAP_MS : LONG_GAP_MS) - monotonic()
   if (!(left > 0)) return await (waits.next ?? begin())
   waits.next ??= new Promise((resolve) => setTimeout(resolve, left)).then(begin)
-  await waits.next
+  return await waits.next
 }
 
-async function waitForAll(context: Context): Promise<void> {
+async function waitForAll(context: Context): Promise<string | undefined> {
   const { monotonic } = context.settings
   const start = monotonic()
   let longest = ownBound(context)
@@ -68,15 +71,16 @@ async function waitForAll(context: Context): Promise<void> {
     try {
       target ??= await context.nodes.feedEnd.next()
       const behind = await boundsBehind(context, target)
-      if (behind.length === 0) return
+      if (behind.length === 0) return target
       longest = Math.max(...behind)
     } catch (error) {
       context.report('feed', error)
       // Without the leases, only elapsed time shows that the other nodes no longer trust old entries.
     }
-    const left = start + longest - monotonic()
-    if (left <= 0) return
-    await new Promise((resolve) => setTimeout(resolve, Math.min(POLL_MS, left)))
+    const waited = monotonic() - start
+    if (waited >= longest) return target
+    const pause = Math.min(Math.max(POLL_MS.shortest, waited * POLL_MS.share), POLL_MS.longest, longest - waited)
+    await new Promise((resolve) => setTimeout(resolve, pause))
   }
 }
 

@@ -95,7 +95,7 @@ async function commitAlone(context: Context, change: Change): Promise<Committed>
   try {
     return await mine.promise
   } finally {
-    // From now on, other changes need not wait, even if the store is still busy with this one after its caller gave up.
+    // From now on, other changes do not have to wait, even if the store is still busy with this one after its caller gave up.
     if (commits.get(id) === mine.promise) commits.delete(id)
   }
 }
@@ -136,6 +136,7 @@ export async function commitIn(
   const caps = capsOnNew(context, change)
   for (const { id } of change.inserts ?? []) records.expect(id)
   const result = await store.commitIn(transaction, caps.length === 0 ? change : { ...change, caps })
+  if (!result.ok) for (const { id } of change.inserts ?? []) records.expectNot(id)
   if (result.refused !== undefined) throw new InvalidInputError('transaction', result.refused)
   if (result.exceeded !== undefined) throw tokenLimitReached(caps, result.exceeded)
   if (result.ok) {
@@ -174,7 +175,7 @@ export async function findVisible(context: Context, id: unknown, actor: ReadActo
   const found = await seenBy(context, actor, id)
   if (found === undefined) throw new NotFoundError(id)
   // Another node may have changed the token since this node cached it. Later verifications must see the version that this call returns.
-  context.records.changed(id)
+  context.records.shown(id)
   return found
 }
 

@@ -23,7 +23,8 @@ export async function checkHandout(context: Context, actor: ReadActor, token: Ha
   const { tenantId, ownerId, scopes, resources, inherit } = token
   const wanted = { tenantId, ownerId, scopes, resources }
   if (inherit !== true) return checkGrant(catalogue, actor, wanted, kept)
-  if (context.owners === undefined) throw new InvalidInputError('inherit', 'requires the owner option, which determines what owners may do')
+  if (context.owners === undefined)
+    throw new InvalidInputError('inherit', 'requires the owner option of latchkey(), a function that returns what an owner may do')
   if (ownerId === undefined) throw new InvalidInputError('inherit', 'requires an ownerId: the owner whose permissions the token carries')
   // A change that grants nothing new only requires the right to manage the token.
   if (kept?.reach === true) return checkGrant(catalogue, { ...actor, scopes: undefined }, wanted, kept)
@@ -39,7 +40,7 @@ export async function checkHandout(context: Context, actor: ReadActor, token: Ha
 }
 
 /**
- * Refuses an owner that the actor may not name: requests with the token act as that owner.
+ * Refuses an owner that the actor cannot name: requests with the token act as that owner.
  *
  * @throws GrantDeniedError `grant_denied`, with field `ownerId`
  * @throws StoreUnavailableError `store_unavailable`, when the callback throws, hangs or returns anything but a boolean

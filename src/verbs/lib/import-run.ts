@@ -22,6 +22,8 @@ import { createShape } from './inputs.js'
 const MAX_PROBLEMS = 100
 const MAX_MATERIAL = 4096
 const SHORTEST_VALUE = 6
+/** Number of objects within a row whose values are looked for in an error. */
+const MAX_OBJECTS = 100
 const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/u
 const ELSEWHERE = 'the token of this row was already imported in another format, and one token needs one record'
 /** Placeholder digest until the slow hash is verified for the first time. No token has this digest. */
@@ -123,7 +125,7 @@ export class ImportRun {
     else this.#fail({ row, message: 'another row has the same key, which can identify only one token' })
   }
 
-  /** Returns `undefined` when the token's end has passed. */
+  /** Returns `undefined` if the token has already expired. */
   async #prepare(row: number, source: unknown, terms: unknown): Promise<Prepared | undefined> {
     const { settings } = this.#context
     const { format } = this.#plan
@@ -232,11 +234,27 @@ function problemOf({ field, message }: LatchkeyError): { readonly field?: string
   return { field: named, message: message.replace(`${field}: `, () => `${named}: `) }
 }
 
-/** Collects the strings in a row, which a host function may repeat in an error. Skips shorter strings, which are part of many words. */
+/**
+ * Collects the strings in a row and in the objects within it, which a host function may repeat in an error. Skips shorter strings, which are part of many
+ * words. ORMs keep the values of a row in such an object, behind getters of its class.
+ */
 function textsIn(row: unknown): readonly string[] {
+  const texts = new Set<string>()
+  const seen = new Set<unknown>([row])
+  // Objects that are added during the iteration are visited too, those nearest to the row first.
+  for (const within of seen) {
+    for (const value of valuesIn(within)) {
+      const text = typeof value === 'number' || typeof value === 'bigint' ? String(value) : value
+      if (isTelling(text)) texts.add(text)
+      else if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value) && seen.size < MAX_OBJECTS) seen.add(value)
+    }
+  }
+  return [...texts]
+}
+
+function valuesIn(within: unknown): readonly unknown[] {
   try {
-    const values = typeof row === 'object' && row !== null ? Object.values(row) : [row]
-    return values.map((value) => (typeof value === 'number' || typeof value === 'bigint' ? String(value) : value)).filter(isTelling)
+    return typeof within === 'object' && within !== null ? Object.values(within) : [within]
   } catch {
     return []
   }

@@ -35,7 +35,7 @@ export function mustWait({ records }: Context, id: string, urgency: Urgency): bo
  * Makes a change to one token. An attempt that returns `undefined` is repeated. The first attempt is made immediately, so a refusal never waits; later
  * attempts are queued, because otherwise each of them would read the token again whenever one succeeded.
  *
- * @throws ConflictError `conflict`, after too many attempts, or when too many changes wait already
+ * @throws ConflictError `conflict`, after too many attempts, or when too many changes are already waiting
  */
 export async function takingTurns<T>(
   context: Context,

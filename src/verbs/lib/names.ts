@@ -28,7 +28,7 @@ export type Names = {
 }
 
 /**
- * Returns one page of names. A page may be short or empty although more follow. A search with few matches continues on the next page, so no call reads the
+ * Returns one page of names. A page may be short or empty even if more follow. A search with few matches continues on the next page, so no call reads the
  * whole list.
  *
  * @throws InvalidInputError `invalid_input`, for a cursor from a different query

@@ -21,6 +21,8 @@ const KEPT_DETAILS: ReadonlySet<string> = new Set([
   ...['bulkId', 'sameSecretAs', 'sameSecretElsewhere', 'importedFrom', 'until', 'rehashed'],
 ])
 
+const FOREIGN = 'foreign:'
+
 /** Checks whether this token names the owner as its owner, as its creator, or as the actor that stopped it. */
 export function namesOwner(token: StoredToken, ownerId: string): boolean {
   return IDS.some((field) => token[field] === ownerId)
@@ -56,25 +58,34 @@ export function eraseRecord(token: StoredToken, ownerId: string, now: number): S
   })
 }
 
-/** Returns a predicate for whether an event's field, given by its path, contains data about the owner. */
-export function personalTo(ownerId: string): (path: string, value: unknown, event: ListedEvent) => boolean {
-  return (path, value, event) => isPersonal(ownerId, path, value, event)
+/** A person to erase, and the IDs of the tokens that the person owned, as far as they are known. */
+export type Person = { readonly ownerId: string; readonly tokenIds: ReadonlySet<string> }
+
+type Deed = Pick<StoredEvent, 'actorId' | 'ownerId' | 'tokenId'> & { readonly action?: StoredEvent['action'] }
+
+/** Returns a predicate for whether an event's field, given by its path, contains data about the person. */
+export function personalTo(person: Person): (path: string, value: unknown, event: ListedEvent) => boolean {
+  return (path, value, event) => isPersonal(person, path, value, event)
 }
 
-/** Returns an event that is not written yet without the data about the owner. It needs no commitments, because no seal covers its original content. */
-export function withoutOwner<E extends Pick<StoredEvent, 'actorId' | 'ownerId' | 'erased'>>(event: E, ownerId: string): E {
+/** Returns an event that has not been written yet, without the data about the person. No commitments are needed, because no seal covers the original content. */
+export function withoutPerson<E extends Deed & Pick<StoredEvent, 'erased'>>(event: E, person: Person): E {
   const own = ownFields(event)
-  const { erased: _, ...rest } = eraseFields(own, (path, value) => isPersonal(ownerId, path, value, own))
+  const left = eraseFields(own, (path, value) => isPersonal(person, path, value, own))
+  if (left === own) return event
+  const { erased: _, ...rest } = left
   return rest as E
 }
 
-function isPersonal(ownerId: string, path: string, value: unknown, event: Pick<StoredEvent, 'actorId' | 'ownerId'>): boolean {
+function isPersonal({ ownerId, tokenIds }: Person, path: string, value: unknown, event: Deed): boolean {
   const { actorId } = event
   const isTheirs = event.ownerId === ownerId
-  const isTheirDeed = actorId === ownerId
+  const isTheirDeed = actorId === ownerId || isTheirForeign(event, ownerId)
+  const [, tokenId] = /^(?:token|signed|session):(.*)$/.exec(actorId) ?? []
   // The owner's token, or the library in response to it, acted from the owner's address.
-  const isTheirAddress = isTheirDeed || (isTheirs && (actorId === 'system' || actorId.startsWith('token:')))
-  if (path === 'actorId' || path === 'ownerId' || path === 'createdBy') return value === ownerId
+  const isTheirAddress = isTheirDeed || (isTheirs && (actorId === 'system' || tokenId !== undefined)) || tokenIds.has(tokenId ?? '')
+  if (path === 'actorId') return isTheirDeed
+  if (path === 'ownerId' || path === 'createdBy') return value === ownerId
   if (path === 'ip') return isTheirAddress
   if (path === 'reason') return (isTheirs || isTheirDeed) && !isOwnWord(value)
   const dot = path.indexOf('.')
@@ -83,6 +94,15 @@ function isPersonal(ownerId: string, path: string, value: unknown, event: Pick<S
   if (name === 'revokedReason' && isTheirDeed) return true
   if (field === 'details') return isTheirs ? !KEPT_DETAILS.has(name) : mentions(value, ownerId)
   return isTheirs && !KEPT_MEMBERS.has(name)
+}
+
+/**
+ * Returns whether the person made this refused request with a credential of another system, such as an identity provider's token. Its ID may contain the
+ * person's ID or address. A host may also give its own actors such IDs; those make other events, too, or events about tokens.
+ */
+function isTheirForeign({ actorId, action = 'management.refused', ...event }: Deed, ownerId: string): boolean {
+  if (!actorId.startsWith(FOREIGN) || action !== 'management.refused' || event.tokenId !== undefined) return false
+  return event.ownerId === undefined ? actorId === FOREIGN + ownerId : event.ownerId === ownerId
 }
 
 /** Returns whether the library itself wrote this reason. */

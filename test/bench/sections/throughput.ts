@@ -30,7 +30,7 @@ export const throughput: Section = async ({ quick }) => {
   return {
     tables: [{ title, head, rows }],
     verdicts,
-    notes: ['This machine cannot measure a difference of 3 %, so these figures are for information only.'],
+    notes: ['This machine cannot measure a difference of 3%, so these figures are for information only.'],
   }
 }
 

@@ -26,7 +26,7 @@ const errsAt = async (folder: string, resolution: Resolution, files: readonly st
     throw new Error(`expected errors at ${places}, but got:\n${errors.join('\n') || 'none'}`)
 }
 
-/** Nest 12 consists only of ES modules. */
+/** Nest 12 is published only as ES modules. */
 const nest = (type: 'module' | 'commonjs'): readonly string[] =>
   ['common', 'core'].map((name) => `@nestjs/${name}@${type === 'module' ? 12 : 11}`)
 

@@ -207,7 +207,7 @@ describe('signed seals', () => {
     const places: string[] = []
     for (const sign of [
       () => {
-        throw new Error('the key is away')
+        throw new Error('the key is unavailable')
       },
       async () => '',
       async () => 'x'.repeat(5000),

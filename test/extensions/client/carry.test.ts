@@ -41,10 +41,13 @@ describe('redirects', () => {
     expect(await (await answer).text()).toBe('api')
   })
 
-  it.each(['file:///etc/hostname', 'data:text/plain,hi', 'blob:null/1'])('the client does not follow a redirect to %s', async (place) => {
-    target = place
-    await expect(client.fetch(`${api.origin}/begin`)).rejects.toThrow(/a redirect to \w+: is not followed/)
-  })
+  it.each(['file:///etc/hostname', 'data:text/plain,hi', 'blob:null/1', `${'b'.repeat(49)}:`])(
+    'the client does not follow a redirect to %s',
+    async (place) => {
+      target = place
+      await expect(client.fetch(`${api.origin}/begin`)).rejects.toThrow('a redirect to a URL that is not http(s) is not followed')
+    },
+  )
 
   it('the client does not quote a redirect to an invalid URL, which may contain the token', async () => {
     target = `http://[${TOKEN}`
@@ -193,7 +196,7 @@ describe('client.fetch()', () => {
     ],
     ['members of a prototype', (url, init) => [url, Object.create(init)]],
     ['a Request in place of the settings', (url, init) => [url, new Request(url, init)]],
-  ])('client.fetch() reads its settings like the platform: %s', async (_, argumentsOf) => {
+  ])('client.fetch() reads its settings as the platform does: %s', async (_, argumentsOf) => {
     const token = await world.mint()
     const { client } = holder(world, shelf(token))
     const init = { method: 'PUT', body: 'five', headers: { 'x-trace': '7' } }

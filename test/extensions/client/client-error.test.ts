@@ -23,7 +23,7 @@ it.each([
   ['Base64 of JSON', Buffer.from(JSON.stringify({ data: { token: TOKEN } })).toString('base64')],
   ['Base64url', Buffer.from(TOKEN).toString('base64url')],
   ['hexadecimal digits', Buffer.from(TOKEN).toString('hex')],
-])('an error from a storage that quotes its input reveals no part of the token: %s', (_, quoted) => {
+])('a storage error that quotes its input reveals no part of the token: %s', (_, quoted) => {
   for (const thrown of [new Error(`422 invalid value "${quoted}"`), new Error('PUT failed', { cause: new Error(quoted) }), quoted]) {
     const said = textOf(thrown)
     for (let at = 0; at + 12 <= quoted.length; at += 1) expect(said).not.toContain(quoted.slice(at, at + 12))
@@ -35,15 +35,23 @@ it.each([
   'connect ECONNREFUSED 127.0.0.1:6379',
   "Cannot read properties of undefined (reading 'accessToken')",
   'duplicate key value violates unique constraint "credentials_pkey"',
-])('an error from a storage stays readable: %s', (message) => {
+])('a storage error stays readable: %s', (message) => {
   expect(textOf(new Error(message))).toBe(message)
 })
 
-it('an error from a storage reveals no part of the key of a rotation', () => {
+it.each([
+  ['escape sequences', '\u001b]0;owned\u0007\u001b[2Jgone', ' ]0;owned [2Jgone'],
+  ['line breaks', 'PUT failed\r\nlatchkey: all is well', 'PUT failed latchkey: all is well'],
+  ['text direction', 'PUT \u202efailed', 'PUT  failed'],
+])('an error from the storage or the platform is shown without control characters: %s', (_, message, said) => {
+  expect(textOf(new Error(message))).toBe(said)
+})
+
+it('a storage error reveals no part of the key of a rotation', () => {
   const said = textOf(new Error('duplicate key (rotation)=(e4cfe15a-805f-420c-91ed-7e5dc19b4ca8.3600)'))
   expect(said).not.toMatch(/e4cfe15a|805f|420c|91ed|7e5dc19b4ca8/)
 })
 
-it('a long error message from a storage is described without being searched repeatedly', () => {
+it('a long storage error message is described without being searched repeatedly', () => {
   expect(textOf(new Error('a'.repeat(200_000)))).toHaveLength(200_000)
 })

@@ -83,7 +83,7 @@ describe('a client with file storage, against Express and SQLite', { timeout: 12
     expect(figures.used.size).toBeGreaterThan(used)
   })
 
-  it('repeatedly killing one process fails no request of the other', async () => {
+  it('no request of one process fails while the other process is killed repeatedly', async () => {
     stage = await startStage()
     const steady = stage.start({ perSecond: 50, overlapHours: 60, quickLock: true })
     for (let kills = 0; kills < 4; kills += 1) {

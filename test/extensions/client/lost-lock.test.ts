@@ -283,6 +283,49 @@ describe.each(Object.keys(STORAGES))('%s', (name) => {
   })
 })
 
+it('rotate() succeeds if another token is stored just before the successor is saved', async () => {
+  const first = await world.mint()
+  const given = await world.mint()
+  const store = shelf(first)
+  const { load, save } = careful(store)
+  let isStored = false
+  const { client } = holder(world, store, {
+    load,
+    save(state, replaces) {
+      if (state.token !== first && !isStored) {
+        isStored = true
+        store.put({ token: given })
+      }
+      return save(state, replaces)
+    },
+  })
+  await client.rotate()
+  expect(store.token).toBe(given)
+  expect(await call(client)).toEqual({ status: 200, caller: idOf(given) })
+})
+
+it('rotate() succeeds if another process notes its rotation just before this one does', async () => {
+  const first = await world.mint()
+  const store = shelf(first)
+  const { load } = careful(store)
+  let isFirst = true
+  const { client } = holder(world, store, {
+    load,
+    async save(state, replaces = []) {
+      if (isFirst) {
+        isFirst = false
+        const other = holder(world, store, {})
+        await other.client.rotate()
+      }
+      if (!replaces.includes(store.token)) throw new Error('the storage was changed')
+      store.save(state)
+    },
+  })
+  await client.rotate()
+  expect(await call(client)).toEqual({ status: 200, caller: idOf(store.token) })
+  expect((await world.tokens.system.list({ status: ['active'] })).items.map(({ id }) => id)).toContain(idOf(store.token))
+})
+
 it('a client uses the newer stored token if its own successor, which it could not save, is refused', async () => {
   const first = await world.mint()
   const store = shelf(first)
@@ -372,4 +415,35 @@ it('a process killed while it uses a successor that it could not save recovers a
   expect(store.token).not.toBe(first)
   expect(await call(client)).toEqual({ status: 200, caller: idOf(store.token) })
   expect(errors).toEqual([])
+})
+
+it('work that lost its lock does not take away the lock of the work after it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-lock-'))
+  try {
+    const path = join(folder, 'token')
+    await writeFile(path, 'old')
+    const storage = createFileStorage(path, AWAKE)
+    let endFirst = (): void => undefined
+    let begun = (): void => undefined
+    const began = new Promise<void>((resolve) => {
+      begun = resolve
+    })
+    const first = storage.lock(() => {
+      begun()
+      return new Promise((resolve) => {
+        endFirst = resolve
+      })
+    })
+    await began
+    // Another process took the lock over while this one was suspended, and is done.
+    await rm(`${path}.lock`)
+    await storage.lock(async () => {
+      endFirst()
+      await first
+      await storage.save({ token: 'new', rotation: undefined }, ['old'])
+    })
+    expect(await storage.load()).toMatchObject({ token: 'new' })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
 })

@@ -92,7 +92,8 @@ const hostile: readonly (readonly [string, RequestListener, string])[] = [
 it.each(hostile)(
   'the client keeps its token and keeps sending requests when the server answers a rotation with %s',
   async (_, answer, code) => {
-    const { client, store, errors, url } = await rotating(answer)
+    // Only a server that does not answer in time makes the client wait for the whole deadline.
+    const { client, store, errors, url } = await rotating(answer, code === 'server_unavailable' ? 0.3 : 10)
     await expect(client.rotate()).rejects.toMatchObject({ name: 'ClientError', code })
     expect(store.token).toBe(TOKEN)
     expect(store.kept?.rotation).toContain(ID)
@@ -143,6 +144,25 @@ it.each([
   await client.settled()
   expect(errors).toHaveLength(1)
   expect(server.got.filter(({ url }) => url === '/tokens/self')).toHaveLength(1)
+})
+
+const SECRET = TOKEN.slice(-49)
+
+it.each([
+  ['the secret of the token', SECRET],
+  ['the token with an invisible character in it', `${TOKEN.slice(0, 40)}\u200b${TOKEN.slice(40)}`],
+  ['an escape sequence and a line break', '\u001b]0;owned\u0007\u001b[2J\nlatchkey: all is well'],
+])('an error does not repeat %s that the server sends as the ID of a successor', async (_, replacedById) => {
+  server = await place((_request, response) => json(response, 200, { ...self, record: { ...record, replacedById } }))
+  const errors: ClientError[] = []
+  const client = createClient({
+    manage: `${server.origin}/tokens`,
+    token: TOKEN,
+    save: () => undefined,
+    onError: (error) => errors.push(error),
+  })
+  await expect(client.rotate()).rejects.toMatchObject({ code: 'answer_invalid' })
+  expect(errors.map(({ message }) => message)).toEqual(['the response from the management API is unusable: it has no valid record'])
 })
 
 it('the client aborts a management request that takes too long', async () => {

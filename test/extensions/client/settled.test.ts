@@ -136,7 +136,7 @@ it('a process that awaits settled() stays alive until the new token is saved', {
   expect(said).toBe('failed, saved, settled\n')
 })
 
-it('settled() repeats a rotation whose response was lost if the storage keeps no note of it', async () => {
+it('settled() repeats a rotation whose response was lost if the storage keeps no note about it', async () => {
   const secrets: string[] = []
   const { client, first } = await job((token) => void secrets.push(token))
   loseAnswers(1)
@@ -147,7 +147,7 @@ it('settled() repeats a rotation whose response was lost if the storage keeps no
   expect((await world.tokens.verify(secrets.at(-1) ?? '')).ok).toBe(true)
 })
 
-it('settled() rejects if the server may have rotated a token and the storage has no note of it', async () => {
+it('settled() rejects if the server may have rotated a token and the storage has no note about it', async () => {
   const { client } = await job(() => undefined, { deadline: 0.2 })
   loseAnswers(Number.POSITIVE_INFINITY)
   await call(client)

@@ -155,6 +155,104 @@ it('the client keeps working when load() fails later', async () => {
   expect(world.count('POST /self/rotate')).toBe(1)
 })
 
+/** Storage whose token can be lost, as when a folder is unmounted. */
+function losable(first: string) {
+  const store = shelf(first)
+  let isLost = false
+  return {
+    store,
+    lose: (): void => {
+      isLost = true
+    },
+    find: (): void => {
+      isLost = false
+    },
+    load: (): ReturnType<typeof store.load> => (isLost ? undefined : store.load()),
+  }
+}
+
+it('a client whose storage loses the token keeps the token, reports that once, and starts no rotation until the storage has one', async () => {
+  const first = await world.mint({ rotateEvery: 86_400 })
+  const { store, lose, find, load } = losable(first)
+  const { client, errors } = holder(world, store, { load })
+  await call(client)
+  await client.settled()
+  lose()
+  world.advance(90_000)
+  for (let times = 0; times < 3; times += 1) {
+    expect(await call(client)).toEqual({ status: 200, caller: idOf(first) })
+    await client.settled()
+    await expect(client.rotate()).rejects.toMatchObject({ code: 'storage_failed' })
+    world.advance(3600)
+  }
+  expect(errors.map(({ code, message }) => `${code}: ${message}`)).toEqual([
+    'storage_failed: load() returned no token, although it did before: no rotation starts until it does again',
+  ])
+  expect(store.saves).toEqual([])
+  expect(world.count('POST /self/rotate')).toBe(0)
+  find()
+  world.advance(3600)
+  await call(client)
+  await client.settled()
+  expect(world.count('POST /self/rotate')).toBe(1)
+  expect((await call(client)).caller).toBe(idOf(store.token))
+  // It is reported again if it happens again.
+  lose()
+  await expect(client.rotate()).rejects.toMatchObject({ code: 'storage_failed' })
+  expect(errors).toHaveLength(2)
+})
+
+it('the client uses another token that is written to the storage after the storage lost its token', async () => {
+  const { store, lose, find, load } = losable(await world.mint())
+  const { client } = holder(world, store, { load })
+  await call(client)
+  lose()
+  await expect(client.rotate()).rejects.toMatchObject({ code: 'storage_failed' })
+  const second = await world.mint()
+  store.put({ token: second })
+  find()
+  world.advance(3600)
+  await call(client)
+  await client.settled()
+  expect((await call(client)).caller).toBe(idOf(second))
+})
+
+it('a client whose token is rejected, and whose storage has lost it, returns the 401 and reports the storage', async () => {
+  const first = await world.mint()
+  const { store, lose, load } = losable(first)
+  const { client, errors } = holder(world, store, { load })
+  await call(client)
+  await client.settled()
+  lose()
+  await world.tokens.system.revoke(idOf(first))
+  expect((await call(client)).status).toBe(401)
+  expect(errors.map(({ code }) => code)).toEqual(['storage_failed'])
+})
+
+it.each(['before the response', 'before the response, which is lost'])(
+  'a client finishes a rotation if the storage loses its token %s, and reports the storage once',
+  async (when) => {
+    const first = await world.mint()
+    const { store, lose, find, load } = losable(first)
+    const { client, errors } = holder(world, store, { load })
+    let drops = when.endsWith('lost') ? 1 : 0
+    world.intercept(async (request, next) => {
+      const response = await next()
+      if (!request.url.endsWith('/self/rotate')) return response
+      lose()
+      drops -= 1
+      return drops < 0 ? response : new Response('', { status: 502 })
+    })
+    await client.rotate().catch(() => undefined)
+    await client.settled()
+    find()
+    // The old token ends soon, so the successor must not exist only in memory.
+    expect(store.token).not.toBe(first)
+    expect((await call(client)).caller).toBe(idOf(store.token))
+    expect(errors.filter(({ message }) => message.startsWith('load()')).map(({ code }) => code)).toEqual(['storage_failed'])
+  },
+)
+
 it.each([
   ['throws', () => Promise.reject(new Error('EACCES')), 'lock() failed: EACCES'],
   ['runs nothing', () => Promise.resolve(), 'lock() did not run the work'],

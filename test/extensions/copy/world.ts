@@ -37,7 +37,7 @@ export function nodeOver(store: TokenStore, options: Partial<LatchkeyOptions<Sco
   return tokens
 }
 
-/** Some of the created tokens, by what happened to them. */
+/** Some of the created tokens, named after what happened to them. */
 export type Filled = { readonly [Fate in 'used' | 'revoked' | 'off' | 'rotated' | 'successor' | 'bulk']: Minted } & {
   readonly imported: { readonly token: string }
 }

@@ -105,7 +105,7 @@ function publisher() {
 }
 
 describe('an unknown key', () => {
-  it('an unknown key is never reported as missing while the issuer is down, and is found soon after', async () => {
+  it('an unknown key is never reported as missing while the issuer is down, and is found soon after the issuer recovers', async () => {
     const [old, next] = [await generateSigningKey(), await generateSigningKey()]
     const { ask, elapse, is, publish } = publisher()
     publish(old)

@@ -341,7 +341,7 @@ describe('text around a leaked token', () => {
     const report = leakReports(tokens, { fetch: sender.fetch, action: 'notify' })
     const secret = token.split('_')[3] ?? ''
     const split = token.replace(secret, `\u200b${secret}`)
-    // Truncated to 2,000 characters first, the rest of the token would be too short to recognize.
+    // If the text were cut to 2,000 characters first, the rest of the token would be too short to recognize.
     const urls = [`https://x.example/#${split}`, `https://x.example/`.padEnd(2000 - token.length + 28, 'a') + token]
     const response = await report(sender.request(JSON.stringify(urls.map((url) => ({ token, type: 't', url, source: 's' })))))
     expect(response.status).toBe(200)

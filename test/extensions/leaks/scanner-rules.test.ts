@@ -32,6 +32,23 @@ describe('scanner rules', () => {
     expect(JSON.parse(secretlint)).toMatchObject({ rules: [{ id: '@secretlint/secretlint-rule-pattern' }] })
   })
 
+  it('every scanner looks at text that has a token of any of the prefixes, each of which it names once', async () => {
+    const prefixes = ['acme_live', 'beta', 'acme_test', 'acme_live']
+    const { gitleaks, trufflehog } = scannerRules(prefixes)
+    // Both scanners apply a rule only to text that contains one of its keywords, whatever the case.
+    const keywords = {
+      gitleaks: JSON.parse(/^keywords = (.*)$/m.exec(gitleaks)?.[1] ?? '') as string[],
+      trufflehog: [...trufflehog.matchAll(/^ {6}- (\S+)$/gm)].map(([, keyword = '']) => keyword),
+    }
+    for (const named of Object.values(keywords)) expect(named).toEqual(['acme_live_', 'beta_', 'acme_test_'])
+    const regex = new RegExp(/token: '(.*)'/.exec(trufflehog)?.[1] ?? '')
+    for (const prefix of prefixes) {
+      const line = `TOKEN=${await mint(prefix)}\n`
+      expect(regex.test(line)).toBe(true)
+      for (const named of Object.values(keywords)) expect(named.some((keyword) => line.toLowerCase().includes(keyword))).toBe(true)
+    }
+  })
+
   it.each([[[]], [['Acme']], [['a.*']], [["a'''"]]])('scannerRules() rejects the invalid prefixes %j', (prefixes) => {
     expect(() => scannerRules(prefixes)).toThrow(expect.objectContaining({ code: 'invalid_input' }))
   })

@@ -115,7 +115,7 @@ describe('introspection (RFC 7662)', () => {
     asked = 0
     const introspect = introspection(tokens, { client })
     const acmeOnly = { authorization: `Basic ${btoa('acme-gateway:right')}` }
-    // More often than one token may cause lookups of an owner who is gone.
+    // More calls than the budget for lookups of the departed owner of one token allows.
     for (let n = 0; n < 105; n += 1) {
       const response = await introspect(form({ token }, acmeOnly))
       expect([response.status, await response.text()]).toEqual([200, INACTIVE])

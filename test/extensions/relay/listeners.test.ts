@@ -29,7 +29,7 @@ it.each(FAILING_LISTENERS)(
     try {
       const stop = await store.subscribe?.(() => undefined)
       await vi.waitFor(() => expect(hearers).not.toEqual([]))
-      hearers[0]?.('a message of a stranger, long enough to be read '.repeat(3))
+      hearers[0]?.('a message from a stranger, long enough to be read '.repeat(3))
       expect(warnings).toBe(1)
       await new Promise((resolve) => setTimeout(resolve))
       await stop?.()

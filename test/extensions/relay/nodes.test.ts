@@ -74,6 +74,20 @@ describe('with a well-behaved broker', () => {
   })
 })
 
+describe('a node that leaves', () => {
+  it.each([0, 20, 40, 80, 160, 290])('leaves no lease behind, even if it stops %i ms after a change', async (ms) => {
+    const world = await running()
+    for (const leaving of [...world.others, world.reader]) {
+      await world.memory.commit({ ownersChanged: [{ ownerId: 'o' }], events: [] })
+      await world.time.pass(ms)
+      const left = leaving.follower.stop()
+      await world.time.pass(1_500)
+      await left
+    }
+    expect((await world.memory.leases(0)).map(({ nodeId }) => nodeId)).toEqual([])
+  })
+})
+
 describe('unrelated nodes', () => {
   it('a node with a different key reads the feed itself, and nodes with either key warn about the mismatch', async () => {
     const world = await running()

@@ -22,13 +22,13 @@ function tailOf(...cursors: readonly number[]): Tail {
 }
 
 describe('the last pages of the feed', () => {
-  it('a tail serves a node at a page boundary with all later pages', () => {
+  it('a tail returns all later pages to a node at a page boundary', () => {
     const tail = tailOf(10, 12, 15, 15, 20)
     expect([10, 12, 15].map((after) => tail.answer(String(after), 100))).toEqual([page(10, 20), page(12, 20), page(15, 20)])
     expect(tail.answer('20', 100)).toEqual({ ...page(20, 20), ids: [] })
   })
 
-  it('a tail serves a node in the middle of a page with the whole page', () => {
+  it('a tail returns the whole page to a node in the middle of that page', () => {
     expect(tailOf(10, 12, 15, 20).answer('13', 100)).toEqual(page(12, 20))
   })
 

@@ -189,7 +189,7 @@ describe('webhooks', () => {
     expect(Date.now() - letters[0]!.failedAt.getTime()).toBeLessThan(60_000)
     expect(told('deadLetter')).toEqual([expect.stringContaining(`event ${one} was abandoned after 3 attempts: status_422`)])
     expect((await tokens.health()).consumers).toMatchObject([{ name: 'webhook:crm', deadLetters: 1 }])
-    expect(await hooks.deadLetters({ endpoint: 'other' })).toEqual([])
+    await expect(hooks.deadLetters({ endpoint: 'other' })).rejects.toThrow('endpoint: must be the ID of one of the endpoints')
     for (const lost of [{ endpoints: 'crm' }, { endpoint: undefined }, { endpoint: 1 }]) {
       await expect(hooks.deadLetters(lost as never)).rejects.toMatchObject({ code: 'invalid_input' })
     }
@@ -506,6 +506,7 @@ describe('webhooks', () => {
     for (const webhookKey of ['short', 'a'.repeat(64), new Uint8Array(64), [], [KEY, 'short'], 7])
       expect(await call({ ...good, webhookKey })).toContain('invalid_input webhookKey')
     const said = (webhookKey: unknown) => () => webhooks(tokens, { ...good, webhookKey } as never)
+    for (const empty of ['', new Uint8Array()]) expect(said(empty)).toThrow(/^webhookKey: is empty: check where it comes from/)
     expect(said('a'.repeat(31))).toThrow(/^webhookKey: is too short: it must be at least 32 random bytes/)
     expect(said('ab'.repeat(32))).toThrow(/^webhookKey: has too few different bytes/)
     expect(said([KEY, 'ab'.repeat(32)])).toThrow(/^webhookKey\.1: has too/)

@@ -81,7 +81,7 @@ export const serverTests = (subject: ServerSubject): void => {
         await store.migrate?.()
         const made = token()
         expect(await store.commit({ inserts: [made], events: [event()] })).toEqual({ ok: true })
-        expect(await store.commit({ removals: [made.id], cutsFeed: true, events: [event()] })).toEqual({ ok: true })
+        expect(await store.commit({ removals: [made.id], cutsFeed: '0', events: [event()] })).toEqual({ ok: true })
         await store.recordUsage({ nodeId: 'n', seq: 1, at: 1, counts: [], addresses: [], lastUses: [] })
         await store.renewLease({ nodeId: 'n', cursor: '0', expiresAt: 2 })
         expect(await store.saveConsumer({ prefix: 'p', name: 'n', version: 1, position: 0 })).toBe(true)

@@ -10,7 +10,7 @@ import { type OwnPlace, ownDatabase, ownSchema } from './databases.js'
 /** A connection of the host to the same database. */
 export type Connection = { query(text: string): Promise<unknown>; end(): Promise<void> }
 
-/** A SQL server with many writers. */
+/** A SQL server that accepts concurrent writers. */
 export type Server = {
   readonly name: string
   readonly skip: string | undefined
@@ -38,7 +38,7 @@ const watch = (connection: { query: unknown; execute?: unknown }, statements: st
   }
 }
 
-/** Postgres, as a server with many writers. */
+/** Postgres, for tests with concurrent writers. */
 export const onPostgres: Server = {
   name: 'Postgres',
   skip: postgres.skip,
@@ -60,7 +60,7 @@ export const onPostgres: Server = {
       and pid in (select pid from pg_stat_activity where wait_event_type = 'Lock')`,
 }
 
-/** MySQL or MariaDB, as a server with many writers. */
+/** MySQL or MariaDB, for tests with concurrent writers. */
 export const onMysql: Server = {
   name: 'MySQL',
   skip: mysql.skip,
@@ -77,5 +77,5 @@ export const onMysql: Server = {
       where db = '${schema}' and trx_state = 'LOCK WAIT'`,
 }
 
-/** The servers with many writers. */
+/** The SQL servers that accept concurrent writers. */
 export const servers: readonly Server[] = [onPostgres, onMysql]

@@ -102,6 +102,21 @@ export const transactionCases = (subject: TransactionSubject): void => {
     await Promise.all(opened.splice(0).map((tokens) => tokens.close()))
   })
 
+  it('refuses a creation that is invalid or denied for the same reason with an idempotencyKey as without, and audits it', async () => {
+    const tokens = await node({ deadline: 2 })
+    const invalid = { name: 'ERP', scopes: ['inventory:reed'], idempotencyKey: 'k1' }
+    const ann = tokens.as({ id: 'ann', tenants: ['t1'], manages: 'all' })
+    await within(async (transaction) => {
+      await expect(tokens.system.create(invalid, { transaction })).rejects.toMatchObject({ code: 'invalid_input', field: 'scopes.0' })
+      const denied = ann.create({ ...INPUT, tenantId: 't2', idempotencyKey: 'k2' }, { transaction })
+      await expect(denied).rejects.toMatchObject({ code: 'grant_denied', field: 'tenantId' })
+      expect(await tokens.system.create({ ...INPUT, idempotencyKey: 'k1' }, { transaction })).toMatchObject({ record: { name: 'ERP' } })
+    }, 'commit')
+    await tokens.flush()
+    const { items } = await tokens.system.events({ action: 'management.refused' })
+    expect(items).toMatchObject([{ actorId: 'ann', code: 'grant_denied' }])
+  })
+
   it('accepts a token of a committed transaction immediately on every node, with its event in the audit log', {
     timeout: 120_000,
   }, async () => {

@@ -11,7 +11,7 @@ import { service } from '../services.js'
 const postgres = await service('postgres')
 const redis = await service('redis')
 
-/** Where several nodes share data. `text` returns everything stored, to search it for secrets. */
+/** Data that several nodes share. `text` returns everything stored, to search it for secrets. */
 export type Place = {
   readonly open: () => TokenStore
   readonly text?: () => Promise<string>

@@ -60,7 +60,8 @@ export const bulkLiars: readonly Liar[] = [
   },
   {
     name: 'omits the bulk revocation from the audit trail of a token',
-    caughtBy: "the audit trail of a token contains only the bulk revocation that revoked it, with its own tenant's event",
+    caughtBy:
+      'the audit trail of a token contains only one bulk revocation event: the event for its tenant from the revocation that revoked it',
     create() {
       const honest = memoryStore()
       return single({ ...honest, events: ({ bulk: _, ...query }) => honest.events(query) })
@@ -68,7 +69,8 @@ export const bulkLiars: readonly Liar[] = [
   },
   {
     name: 'shows events of a bulk revocation for other tenants in the audit trail of a token',
-    caughtBy: "the audit trail of a token contains only the bulk revocation that revoked it, with its own tenant's event",
+    caughtBy:
+      'the audit trail of a token contains only one bulk revocation event: the event for its tenant from the revocation that revoked it',
     create() {
       const honest = memoryStore()
       return single({

@@ -48,6 +48,20 @@ export const erasureLiars: readonly Liar[] = [
     },
   },
   {
+    name: 'trims the feed to its end instead of the requested position',
+    caughtBy: 'after the feed is trimmed, readers that missed entries must assume that everything changed, and other readers continue',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        async commit({ cutsFeed, ...change }) {
+          const { cursor } = await honest.changes(undefined, 1)
+          return await honest.commit({ ...change, ...(cutsFeed !== undefined && { cutsFeed: cursor }) })
+        },
+      })
+    },
+  },
+  {
     name: 'keeps the addresses of last uses',
     caughtBy: 'addresses of last uses are removed on request, and the times are kept',
     create() {

@@ -55,7 +55,8 @@ export const moveLiars: readonly Liar[] = [
   },
   {
     name: 'stops changes at the fence but not seals',
-    caughtBy: 'while a move fences a prefix, its changes are refused and leave nothing, and those of other prefixes are accepted',
+    caughtBy:
+      'while a move fences a prefix, changes to that prefix are refused and write nothing, and changes to other prefixes are accepted',
     create() {
       const store = memoryStore()
       const moves = new Map<string, Move>()

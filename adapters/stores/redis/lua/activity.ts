@@ -1,11 +1,12 @@
 import { ERASED } from '../../../../src/model/event.js'
+import { runOfServer } from './run.js'
 
 /** ARGV: prefix as JSON. Returns the state of each of its consumers, as JSON. */
 export const readConsumers: string = `
 return call('HVALS', P .. 'consumers:' .. ARGV[1])
 `
 
-/** ARGV: prefix as JSON, name, version, state as JSON. Returns 1 if the state is stored, even by an earlier attempt by the client. */
+/** ARGV: prefix as JSON, name, version, state as JSON. Returns 1 if the state is stored, even if an earlier attempt by the client stored it. */
 export const saveConsumer: string = `
 local key = P .. 'consumers:' .. ARGV[1]
 local stored = call('HGET', key, ARGV[2])
@@ -27,12 +28,10 @@ return call('HDEL', key, ARGV[2])
 /**
  * A page of the change feed. ARGV: the position or empty, the run ID that came with it, how many entries.
  * Returns the run ID, the position to continue from, `everything`, `more`, and the entries.
- *
- * The run ID changes with a restart or a failover, which may lose acknowledged writes and assign positions twice.
  */
 export const readFeed: string = `
-local info = redis.pcall('INFO', 'server')
-local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or 'unknown'
+${runOfServer}
+local run = runOfServer()
 local head = call('GET', P .. 'feed:head') or '0'
 if ARGV[1] == '' then return { run, head, 0, 0 } end
 local after = tonumber(ARGV[1])
@@ -151,9 +150,9 @@ return 1
 
 /**
  * ARGV: first and last period, from, to, limit and step (empty if there is none), the number of counters after which to stop, the period of the first
- * token after which to continue (or empty), IDs. Returns for each ID that it reached: its counters, its addresses with instant and count, and the period
- * after which to continue (empty at the end). With a step, returns sums instead of counters, each with the beginning of its step and whether the
- * use was allowed, and no addresses.
+ * token after which to continue (or empty), IDs. Returns for each ID that it reached: its counters, its addresses with instant and count, the period
+ * after which to continue (empty at the end), and the number of counters. With a step, returns sums instead of counters, each with the beginning of its step
+ * and whether the use was allowed, and no addresses.
  */
 export const reportUsage: string = `
 local from, to = tonumber(ARGV[3]) or -math.huge, tonumber(ARGV[4]) or math.huge
@@ -166,7 +165,7 @@ local function verdictOf(field)
   return outcome == 'allowed' and 'allowed' or 'refused'
 end
 for i = 9, #ARGV do
-  local id, counts, addresses, sums, last, rest = ARGV[i], {}, {}, { allowed = {}, refused = {} }, nil, ''
+  local id, counts, addresses, sums, last, rest, before = ARGV[i], {}, {}, { allowed = {}, refused = {} }, nil, '', found
   for _, period in ipairs(call('ZRANGEBYSCORE', P .. 'us:' .. id, i == 9 and ARGV[8] ~= '' and '(' .. ARGV[8] or ARGV[1], ARGV[2])) do
     if last and seen >= most then rest = last break end
     last = period
@@ -174,13 +173,13 @@ for i = 9, #ARGV do
     seen = seen + #fields / 2
     for j = 1, #fields, 2 do
       local at = tonumber(string.match(fields[j], '^%[(%d+)'))
-      if at and at >= from and at < to then
+      if at and at >= from and at < to and found < limit then
+        found = found + 1
         if step then
           local sum = sums[verdictOf(fields[j])]
           local begin = at - (at - from) % step
           sum[begin] = (sum[begin] or 0) + tonumber(fields[j + 1])
-        elseif found < limit then
-          found = found + 1
+        else
           counts[#counts + 1] = fields[j]
           counts[#counts + 1] = fields[j + 1]
         end
@@ -189,11 +188,8 @@ for i = 9, #ARGV do
   end
   for verdict, sum in pairs(sums) do
     for begin, uses in pairs(sum) do
-      if found < limit then
-        found = found + 1
-        counts[#counts + 1] = '[' .. num(begin) .. ',"","' .. verdict .. '",""]'
-        counts[#counts + 1] = num(uses)
-      end
+      counts[#counts + 1] = '[' .. num(begin) .. ',"","' .. verdict .. '",""]'
+      counts[#counts + 1] = num(uses)
     end
   end
   local recent = (step or rest ~= '') and {} or call('ZREVRANGE', P .. 'ua:' .. id, 0, 999, 'WITHSCORES')
@@ -202,7 +198,7 @@ for i = 9, #ARGV do
     addresses[#addresses + 1] = num(tonumber(recent[j + 1]))
     addresses[#addresses + 1] = call('HGET', P .. 'un:' .. id, recent[j]) or '0'
   end
-  out[#out + 1] = { id, counts, addresses, rest }
+  out[#out + 1] = { id, counts, addresses, rest, found - before }
   if seen >= most then break end
 end
 return out
@@ -244,7 +240,7 @@ end
 return out
 `
 
-/** ARGV: the version of the layout. Marks the layout if there is none. Returns the current layout, and what the server reports about itself. */
+/** ARGV: the version of the layout. Stores it unless a version is already stored. Returns the current layout, and what the server reports about itself. */
 export const beginStore: string = `
 call('SET', P .. 'layout', ARGV[1], 'NX')
 local info = {}

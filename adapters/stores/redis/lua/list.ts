@@ -27,7 +27,7 @@ end
 
 local function visit(id)
   if q.idStartsWith and string.sub(id, 1, #q.idStartsWith) ~= q.idStartsWith then return false end
-  -- Separate, because a search examines very many names that do not match.
+  -- Separate, because a search examines a large number of names that do not match.
   if q.name and not string.find(call('HGET', P .. 't:' .. id, 'n') or '', q.name, 1, true) then return false end
   local t = call('HMGET', P .. 't:' .. id, 'v', 'q', 'x', 'ra', 'da', 'nb', 'ex', 'du', 'rp')
   if not t[1] or not within(t[3], q) then return false end

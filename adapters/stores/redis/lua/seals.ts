@@ -7,8 +7,8 @@ return { call('LLEN', key), unpack(call('LRANGE', key, ARGV[2], ARGV[3])) }
 `
 
 /**
- * ARGV: prefix as JSON, number, body. Returns 1 if the seal is stored, even by an earlier attempt by the client, and -1 if a move refuses
- * it.
+ * ARGV: prefix as JSON, number, body. Returns 1 if the seal is stored, even if an earlier attempt by the client stored it, and
+ * -1 if a move refuses it.
  */
 export const saveSeal: string = `
 local key = P .. 'seals:' .. ARGV[1]

@@ -1,4 +1,5 @@
 import { refuseMoving } from './moves.js'
+import { runOfServer } from './run.js'
 
 /** Functions that write and remove a token with its indexes. `t.expected`: the token exists, with the indexes `oldX` and the instant `oldCa`. */
 export const tokenWriters: string = `
@@ -77,12 +78,13 @@ return out
 
 /**
  * One commit. ARGV: the counts of inserts, updates, removals, owners, events and caps, the length of the feed's history, the channel,
- * the call's own name, the count of erasures, whether the feed is cut, and the prefix as JSON, empty or `-` (see `isFenced`); then the inserts (12
- * arguments each, as `encodeToken` writes them), the updates (the same, after the version that each expects), IDs, owners, events (ID, body, index keys),
- * caps (index, most, now), and erasures (ID, body before and after, index keys before and after).
+ * the call's own name, the count of erasures, the cursor up to which the feed is cut or `-`, and the prefix as JSON, empty or `-` (see `isFenced`); then the
+ * inserts (12 arguments each, as `encodeToken` writes them), the updates (the same, after the version that each expects), IDs, owners, events (ID, body, index
+ * keys), caps (index, most, now, and the indexes of the prefix, tenant and owner whose tokens it counts), and erasures (ID, body before and after, index keys
+ * before and after).
  *
- * Returns an empty string, the conflicting ID, `exceeded` with the position of a cap, or `busy` if a bulk revocation must be completed before tokens can be
- * counted.
+ * Returns an empty string, the conflicting ID, `exceeded` with the position of a cap, or `busy` if a bulk revocation must be completed first: before its own
+ * tokens are counted, and before the feed is cut.
  *
  * Everything is checked before anything is written, and the first write is one that a full server refuses, because Redis does not roll back.
  */
@@ -105,7 +107,7 @@ for i = 1, tonumber(ARGV[2]) do local expected = take() updates[i] = takeToken()
 for i = 1, tonumber(ARGV[3]) do removals[i] = take() end
 for i = 1, tonumber(ARGV[4]) do owners[i] = take() end
 for i = 1, tonumber(ARGV[5]) do events[i] = { id = take(), body = take(), keys = take() } end
-for i = 1, tonumber(ARGV[6]) do caps[i] = { index = take(), most = tonumber(take()), now = take() } end
+for i = 1, tonumber(ARGV[6]) do caps[i] = { index = take(), most = tonumber(take()), now = take(), counted = take() } end
 for i = 1, tonumber(ARGV[10]) do erasures[i] = { id = take(), old = take(), body = take(), oldKeys = take(), keys = take() } end
 
 local job = loadJob()
@@ -129,8 +131,20 @@ end
 for _, erasure in ipairs(erasures) do
   if call('GET', P .. 'ev:' .. erasure.id) ~= erasure.old then return erasure.id end
 end
+-- Returns whether the pending revocation may revoke tokens that a cap counts. The cap of a whole tenant counts the tokens of every owner.
+local function mayRevoke(counted)
+  local owner = string.sub(job.all[1], 1, -2) .. ',"owner",'
+  local filter = { all = { job.all[1] }, any = job.any }
+  for _, index in ipairs(job.all) do
+    if string.sub(index, 1, #owner) == owner and string.find(counted, '\\n' .. owner, 1, true) then filter.all[2] = index end
+  end
+  return within(counted, filter)
+end
 -- A pending revocation contains the names of owners and tenants, so it must not outlive the feed entries that are cut off.
-if job and (#caps > 0 or ARGV[11] == '1') then return 'busy' end
+if job and ARGV[11] ~= '-' then return 'busy' end
+for _, cap in ipairs(caps) do
+  if job and mayRevoke(cap.counted) then return 'busy' end
+end
 for i, cap in ipairs(caps) do
   local key = P .. 'v' .. cap.index
   local count, before = call('ZCOUNT', key, '(' .. cap.now, '+inf'), {}
@@ -163,9 +177,14 @@ end
 for _, owner in ipairs(owners) do feed[#feed + 1] = 'o' .. owner end
 
 local head = 0
-if ARGV[11] == '1' then
-  call('SET', P .. 'feed:floor', call('GET', P .. 'feed:head') or '0')
-  call('UNLINK', P .. 'feed')
+${runOfServer}
+if ARGV[11] ~= '-' then
+  local last, floor = tonumber(call('GET', P .. 'feed:head') or '0'), tonumber(call('GET', P .. 'feed:floor') or '0')
+  local run, upTo = string.match(ARGV[11], '^(%w+)%.(%d+)$')
+  local cut = last
+  if run == runOfServer() and tonumber(upTo) < last then cut = math.max(floor, tonumber(upTo)) end
+  call('SET', P .. 'feed:floor', num(cut))
+  if cut == last then call('UNLINK', P .. 'feed') else call('ZREMRANGEBYSCORE', P .. 'feed', '-inf', num(cut)) end
 end
 if #feed > 0 then head = call('INCRBY', P .. 'feed:head', #feed) end
 

@@ -14,7 +14,7 @@ export type ListenClient = {
   readonly connection?: { readonly stream?: { destroy?(): unknown } }
 }
 
-/** The first and the longest pause before reconnecting, in milliseconds. */
+/** The shortest and the longest pause before reconnecting, in milliseconds. */
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5_000
 /** How long a connection may take to start listening, and to end, in milliseconds. */

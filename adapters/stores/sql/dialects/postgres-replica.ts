@@ -18,7 +18,7 @@ type Connection = { readonly ask: ReplicaAsk; close(): Promise<void> }
 /** How long a replica may take, in milliseconds: well within the deadline of a verification, which then still has time for the primary. */
 const ANSWER_MS = 200
 const DIAGNOSIS_MS = 1_000
-/** The first and the longest time for which the replica is skipped after a failure, in milliseconds. */
+/** The shortest and the longest time for which the replica is skipped after a failure, in milliseconds. */
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 10_000
 /** The number of consecutive failures before a fault is reported. Lag needs more, because a replica briefly lags after every change. */

@@ -103,5 +103,5 @@ export const openSqlite = async (path: string, driver?: SqliteDriver): Promise<S
   return handle
 }
 
-/** Settings that are made once per file, while no other process uses it. */
+/** Settings that are applied once per file, while no other process uses it. */
 export const SQLITE_PRAGMAS = ['pragma journal_mode = wal', 'pragma synchronous = full'] as const

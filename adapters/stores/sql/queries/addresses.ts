@@ -18,7 +18,7 @@ const suspects = (addresses: readonly UsageAddress[]): readonly string[] => {
   return [...found].filter(([, count]) => count >= MANY_AT_ONCE || Math.random() * ONE_IN < 1).map(([tokenId]) => tokenId)
 }
 
-/** Limits the addresses of each token, in the transaction that adds some, because a token may be used from very many addresses. */
+/** Limits the addresses of each token, in the transaction that adds some, because a token may be used from a large number of addresses. */
 export function* trimAddresses({ builder }: Sql, added: readonly UsageAddress[]): Steps<void> {
   const tokenIds = suspects(added)
   if (tokenIds.length === 0) return

@@ -89,7 +89,7 @@ function* checked(sql: Sql, host: HostAccess, addition: Addition): Steps<Additio
   return yield* write(sql, addition)
 }
 
-/** Runs the pieces of work on each connection one after another, because two concurrent savepoints would undo each other. */
+/** Runs the units of work on each connection one after another, because two concurrent savepoints would undo each other. */
 const inTurn = oneAtATime<object>()
 
 const read = (host: HostAccess, given: object): HostTransaction | undefined => {

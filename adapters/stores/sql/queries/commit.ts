@@ -45,7 +45,7 @@ function* steps(sql: Sql, change: Change, awaited: readonly string[]): Steps<Com
   yield* insertTokens(sql, inserts)
   yield* removeTokens(sql, removals)
   yield* awaitTokens(sql, awaited)
-  if (change.cutsFeed === true) yield* cutFeed(sql)
+  if (change.cutsFeed !== undefined) yield* cutFeed(sql, change.cutsFeed)
   // Because of the row lock, the order of the feed is the order of commits, for changes as well as moves.
   if (events.length + lines.length + erasures.length > 0) {
     yield* writeFeed(sql, events, lines, () => enter(sql, change))
@@ -163,7 +163,7 @@ const apply = async (
       if (fault !== 'duplicate') throw error
       const conflict = await existing(sql, change)
       if (conflict !== undefined) return { ok: false, conflict }
-      // The conflicting row is gone again: one more attempt decides.
+      // The conflicting row is gone again, so another attempt may succeed.
       if (attempt === 3) throw error
     }
   }

@@ -13,10 +13,10 @@ const directionOf = ({ order }: EventQuery): 'asc' | 'desc' => (order === 'oldes
 /** The index that a limited query walks: a column and the values whose events it contains. */
 type Walk = { readonly column: 'token_id' | 'created_by' | 'tenant_id' | 'action' | 'prefix'; readonly values: readonly string[] }
 
-/** The last position that a query examines, if it does not examine all. */
+/** The last position that a query examines, if it stops before the end. */
 type Limited = EventQuery & { readonly walk?: Walk; readonly edge?: number | undefined }
 
-/** Walking the events of more tenants than this one by one takes too long. */
+/** With more tenants than this, walking the events of each tenant takes too long. */
 const MOST_WALKED = 500
 
 /** The minimum number of events that are examined for each of several values. */

@@ -8,7 +8,7 @@ type Tokens = ExpressionBuilder<Tables, 'tokens'>
 /** The text columns that an index begins with. */
 type IndexedColumn = 'id' | 'prefix' | 'tenant_id' | 'owner_id' | 'created_by' | 'root_id' | 'state'
 
-/** How a condition names such a column: with or without the use of its index. */
+/** How a condition refers to such a column: in a way that allows or prevents the use of its index. */
 export type ColumnOf = (eb: Tokens, name: IndexedColumn) => Expression<string | null>
 
 const plain: ColumnOf = (eb, name) => eb.ref(`tokens.${name}`)

@@ -32,7 +32,7 @@ export type Plan = {
    * The instant whose index the narrow condition uses. Read from the latest instant, that index is roughly in the order of the list, so little is left to sort.
    */
   readonly by?: 'expires_at' | 'rotation_due_at'
-  /** Force the server to begin with the index of names. */
+  /** Force the server to begin with the index on names. */
   readonly hide?: true
 }
 

@@ -184,8 +184,8 @@ function* revokeUnderFeed(sql: Sql, { filter, stamp, counts }: Work, since?: num
 /**
  * Revokes the matching tokens.
  *
- * If there are many, `inSteps` is called, and a first step revokes most of them before the feed is locked, so that changes to other tokens need not wait. The
- * rest is done under that lock. Changes also lock tokens only under the feed lock, so the rest contains no token that one of them has locked.
+ * If there are many, `inSteps` is called, and a first step revokes most of them before the feed is locked, so that changes to other tokens do not have
+ * to wait. The rest is done under that lock. Changes also lock tokens only under the feed lock, so the rest contains no token that one of them has locked.
  */
 function* steps(sql: Sql, work: Work, event: StoredEvent, inSteps?: () => void, awaits = false): Steps<BulkResult> {
   const { builder, quirks } = sql

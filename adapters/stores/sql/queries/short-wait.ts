@@ -20,7 +20,7 @@ export function* waitFor({ quirks }: Sql, wait: Wait | undefined, work: () => St
   if (failure !== undefined) throw quirks.isHeld?.(failure) ? new HeldSignal() : failure
 }
 
-/** Runs statements that hardly wait at all. */
+/** Runs statements that wait for a lock only very briefly. */
 export function* waitBriefly(sql: Sql, work: () => Steps<void>): Steps<void> {
   yield* waitFor(sql, sql.quirks.shortWait, work)
 }

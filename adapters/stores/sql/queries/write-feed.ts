@@ -2,6 +2,7 @@ import type { StoredEvent } from '../../../../src/model/event.js'
 import { chunks, type Sql } from '../context.js'
 import { ask, type Steps } from '../engine.js'
 import { eventToRow } from '../schema/event-row.js'
+import { continues, FEED_COLUMNS, positionOf } from './feed-position.js'
 import type { Line } from './lines.js'
 
 /** How many positions of the feed are kept. A node that is further behind starts over. */
@@ -17,11 +18,16 @@ function* trimFeed(sql: Sql, head: number, floor: number): Steps<void> {
   yield* ask(sql.builder.updateTable('feed').set({ floor: cut }).where('id', '=', 1))
 }
 
-/** Drops all entries of the feed, under its row lock. */
-export function* cutFeed({ builder, quirks }: Sql): Steps<void> {
-  const { head } = yield* quirks.bump(builder, 0)
-  yield* ask(builder.deleteFrom('changes').where('seq', '<=', head))
-  yield* ask(builder.updateTable('feed').set({ floor: head }).where('id', '=', 1))
+/** Drops the entries of the feed up to a cursor, or all of them if the cursor is unknown, under the feed's row lock. */
+export function* cutFeed({ builder, quirks }: Sql, upTo: string): Steps<void> {
+  const { head, floor } = yield* quirks.bump(builder, 0)
+  const { rows } = yield* ask(builder.selectFrom('feed').select(FEED_COLUMNS).where('id', '=', 1))
+  const [feed, position] = [rows[0], positionOf(upTo)]
+  // A position that was cut off already is known too. Below the floor, entries may still be stored.
+  const isKnown = feed !== undefined && position !== undefined && continues({ ...feed, floor: 0 }, position)
+  const cut = isKnown ? Math.max(position.at, floor) : head
+  yield* ask(builder.deleteFrom('changes').where('seq', '<=', cut))
+  yield* ask(builder.updateTable('feed').set({ floor: cut }).where('id', '=', 1))
 }
 
 /**

@@ -23,13 +23,13 @@ export type Rendering = {
   primaryKey?(table: Table): { readonly before: readonly string[]; readonly after: readonly string[] } | undefined
   /** Inserts the row of the feed, and on servers the rows that serve as locks, unless they exist. */
   feedRow(table: string): string
-  /** Inserts the one row of the identity, unless it exists. */
+  /** Inserts the single row of the identity table, unless it exists. */
   identityRow(table: string): string
-  /** Inserts the one row of the moves, unless it exists. */
+  /** Inserts the single row of the moves table, unless it exists. */
   movesRow(table: string): string
   /** Adds columns to a table, unless they exist. */
   addColumns(table: string, definitions: readonly string[]): Statements
-  /** The index of the parts of names, if the server supports one. */
+  /** The index for searching parts of names, if the server supports one. */
   readonly nameIndex?: Statements
 }
 

@@ -79,7 +79,7 @@ type Among = { readonly place: Place; readonly names: ReadonlyMap<string, string
 type EntryProps = {
   readonly event: AuditEvent
   readonly among?: Among
-  /** The place that explains why a token was refused. */
+  /** Opens the explanation of a refusal. */
   readonly onExplain?: (event: AuditEvent) => void
 }
 

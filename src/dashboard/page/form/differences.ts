@@ -17,7 +17,7 @@ export type Difference = {
 
 /** The fields that the form edits. */
 const EDITED = ['name', 'description', 'scopes', 'resources', 'expiresAt', 'allowedIps', 'rotateEvery', 'metadata'] as const
-/** Further fields that may have changed in the meantime. */
+/** Other fields that may have changed in the meantime. */
 const OTHER = ['ownerId', 'notBefore', 'deactivatedAt', 'revokedAt', 'replacedById'] as const
 
 // Records store seconds, in a field with another name.

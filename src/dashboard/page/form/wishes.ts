@@ -9,7 +9,7 @@ export const isWished = ({ name, description, scopes, owner, expires }: Place): 
 /** Returns scopes that a link asks for. */
 const scopesIn = ({ scopes = '' }: Place): readonly string[] => [...new Set(scopes.split(/[\s,]+/).filter(Boolean))]
 
-/** Returns scopes that a link asks for, but that the user may not grant. */
+/** Returns scopes that a link asks for, but that the user cannot grant. */
 export const notGrantable = (wishes: Place, me: Me): readonly string[] => scopesIn(wishes).filter((name) => !me.grantable.includes(name))
 
 /** Returns the form as a link fills it in, as far as the user and the host allow. A link cannot request a token for all tenants. */

@@ -45,7 +45,7 @@ function goOn(): void {
   }
 }
 
-/** The part that is being left: the place with its overlay, or only the overlay. */
+/** The part that the user is leaving: the place with its overlay, or only the overlay. */
 export type Left = 'place' | 'over'
 
 const lastOf = (left: Left) => guards.findLast(({ over }) => over || left === 'place')

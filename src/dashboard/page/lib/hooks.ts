@@ -84,7 +84,7 @@ export const useNarrow = (): boolean => useMedia('(max-width: 71rem)')
 /** Returns whether the table has no room for all of its default columns. */
 export const useTight = (): boolean => useMedia('(min-width: 71.01rem) and (max-width: 85rem)')
 
-/** Returns whether a form has no room beside it. */
+/** Returns whether there is no room beside a form. */
 export const useSingle = (): boolean => useMedia('(max-width: 56rem)')
 
 function useMedia(query: string): boolean {

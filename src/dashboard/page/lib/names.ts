@@ -26,7 +26,7 @@ export type Names = {
 
 const FIRST = 500
 const FOUND = 20
-/** The maximum number of server pages read for one page of a search, because a page may be short although more follow. */
+/** The maximum number of server pages read for one page of a search, because a page may be short even if more follow. */
 const MOST_PAGES = 10
 /** The maximum number of IDs that one request names. */
 const MOST_IDS = 100

@@ -68,7 +68,7 @@ export class Problem extends Error {
   /** A sentence for the user about what someone else did to the token first. */
   told: string | undefined
 
-  /** Whether the outcome of the change is unknown. A store that answers late may have made it. */
+  /** Whether the outcome of the change is unknown, because a store that answers late may have made it. */
   get open(): boolean {
     return this.unsettled || this.status === 0 || (this.status >= 500 && this.kind !== 'moving')
   }

@@ -30,7 +30,7 @@ export const acts = {
   'rotate.confirm': 'Rotate',
   'rotate.nowBreaks': 'It was last used {time}.',
   'rotate.nowUnused': 'It has never been used.',
-  'rotate.nowUnknown': 'It is not known whether it is in use.',
+  'rotate.nowUnknown': 'It may or may not be in use.',
   'rotate.maybe': 'It may have been rotated anyway. Try again: this will not create a second new token.',
 
   'revoke.title': 'Revoke {name}?',

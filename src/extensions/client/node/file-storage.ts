@@ -1,5 +1,5 @@
 import { open, realpath, rename, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { ClientError } from '../client-error.js'
 import type { ClientState, ClientStorage } from '../options.js'
 import { type HeldLock, type LockTimes, nameOf, remove, takeLock, unless } from './file-lock.js'
@@ -11,10 +11,12 @@ const TIMES: LockTimes = { beatMs: 1000, staleMs: 6000, pollMs: 100, patienceMs:
 const PRIVATE = 0o600
 
 /** Creates the file storage with the given lock timing. */
-export function createFileStorage(given: string, times: LockTimes = TIMES): Required<ClientStorage> {
-  if (typeof given !== 'string' || given === '') {
+export function createFileStorage(path: string, times: LockTimes = TIMES): Required<ClientStorage> {
+  if (typeof path !== 'string' || path === '') {
     throw new ClientError('invalid_input', 'path: must be the path of the file that has the token')
   }
+  // The process may change its working directory later.
+  const given = resolve(path)
   let held: HeldLock | undefined
   // Orchestrators mount files as symbolic links. A link stays a link.
   const resolved = async (): Promise<string> => (await unless('ENOENT', realpath(given))) ?? given
@@ -72,7 +74,8 @@ export function createFileStorage(given: string, times: LockTimes = TIMES): Requ
       try {
         await work()
       } finally {
-        held = undefined
+        // Another process may have taken the lock over while this one was suspended. Then later work of this process may already hold a new one.
+        if (held === lock) held = undefined
         await lock.release()
       }
     },

@@ -95,7 +95,7 @@ export function readShapeOf({
     )
   }
   const [min = 1, max = LONGEST] = length === undefined ? [prefix.length + 1] : typeof length === 'number' ? [length, length] : length
-  if (min > max) throw new InvalidInputError('length', 'must be [least, most]')
+  if (min > max) throw new InvalidInputError('length', 'must be [min, max], with the smaller number first')
   // With too few characters after the prefix, a string cannot be recognized as a secret.
   const distinct = TELLING.test(prefix) && (length === undefined || min - prefix.length >= FEW)
   const least = length === undefined ? prefix.length + FEW : Math.min(min, ENOUGH)

@@ -146,7 +146,8 @@ export const bulkEventCases: StoreCases = {
       },
     },
     {
-      title: "the audit trail of a token contains only the bulk revocation that revoked it, with its own tenant's event",
+      title:
+        'the audit trail of a token contains only one bulk revocation event: the event for its tenant from the revocation that revoked it',
       async run(stage) {
         const tokens: StoredToken[] = []
         for (const tenantId of ['a', 'b', undefined]) {

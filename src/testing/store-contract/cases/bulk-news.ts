@@ -50,7 +50,7 @@ export const bulkNewsCases: StoreCases = {
         const found = await stage.store.find(tokens.map(({ id }) => id))
         const ended = found.filter(({ revokedAt }) => revokedAt !== undefined).map(({ id }) => id)
         const news = await readFeed(stage.second, cursor)
-        ensure(!news.everything, 'the feed must not report everything for a bulk revocation')
+        ensure(!news.everything, 'the feed must not set `everything` for a bulk revocation')
         const says = (each: StoredToken): boolean =>
           news.ids.includes(each.id) || news.bulk.some((told) => told.prefix === each.prefix && compileFilter(told)(each))
         ensureSameMembers(

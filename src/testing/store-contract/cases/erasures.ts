@@ -109,22 +109,33 @@ export const erasureCases: StoreCases = {
         const stamp = bulkStamp()
         await stage.second.revokeWhere({ prefix: stage.prefix, ownerId: 'bob' }, stamp, bulkEvent(stage.prefix, stamp))
         const end = (await stage.second.changes(undefined, 10)).cursor
+        await stage.store.commit({ ownersChanged: [{ ownerId: 'ann' }], events: [] })
         ensureEqual(
-          await stage.store.commit({ cutsFeed: true, events: [] }),
+          await stage.store.commit({ cutsFeed: end, events: [] }),
           { ok: true },
           'commit() must accept a change that cuts the feed',
         )
+        // Another caller may have waited for an older position.
+        await stage.second.commit({ cutsFeed: start, events: [] })
         const behind = await stage.second.changes(start, 10)
         ensure(behind.everything, 'a cursor from before the cut must report that everything may have changed')
         ensureEqual([behind.owners, behind.bulk], [[], []], 'the feed must not return entries from before the cut')
-        ensureEqual((await stage.second.changes(end, 10)).everything, false, 'a cursor at the end of the feed must stay valid after a cut')
+        const kept = await stage.second.changes(end, 10)
+        ensure(!kept.everything, 'the cursor up to which the feed was cut must stay valid')
+        ensureEqual(kept.owners, [{ ownerId: 'ann' }], 'a cut must keep the changes after its cursor')
         await stage.store.commit({ ownersChanged: [{ ownerId: 'eve' }], events: [] })
-        ensureEqual((await readFeed(stage.second, end)).owners, [{ ownerId: 'eve' }], 'the feed must return changes made after the cut')
+        ensureEqual(
+          (await readFeed(stage.second, kept.cursor)).owners,
+          [{ ownerId: 'eve' }],
+          'the feed must return changes made after the cut',
+        )
         ensure(
           stage.second.reached((await stage.second.changes(undefined, 10)).cursor, end),
           'reached() must still compare positions from before and after a cut',
         )
         ensure((await list(stage, { ids: [made.id] }))[0]?.revokedAt !== undefined, 'cutting the feed must not undo a revocation')
+        await stage.store.commit({ cutsFeed: 'unknown', events: [] })
+        ensure((await stage.second.changes(end, 10)).everything, 'an unknown cursor must cut the whole feed')
       },
     },
     {
@@ -173,7 +184,7 @@ export const erasureCases: StoreCases = {
         ensureEqual((await eventsOf(stage))[0]?.actorId, 'bob', 'a refused erasure must not change the event')
         ensureEqual(await second.commit(theirs), { ok: true }, 'commit() must accept an erasure of another prefix')
         ensureEqual(
-          await second.commit({ cutsFeed: true, events: [] }),
+          await second.commit({ cutsFeed: (await second.changes(undefined, 1)).cursor, events: [] }),
           { ok: true },
           'commit() must accept a change that cuts the feed, which belongs to no prefix',
         )

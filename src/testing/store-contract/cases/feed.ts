@@ -16,7 +16,7 @@ async function follow(stage: Stage, after: string, limit: number, done: () => bo
     const last = done()
     // A cursor is valid on every handle, because processes exchange their positions.
     const page = await stage.handle(turn).changes(cursor, limit)
-    ensure(!page.everything, 'the feed must not report everything while its history is complete')
+    ensure(!page.everything, 'the feed must not set `everything` while its history is complete')
     ensure(
       page.ids.length + page.owners.length + page.bulk.length <= limit,
       `a page of the feed must not contain more than ${limit} changes`,
@@ -56,7 +56,7 @@ export const feedCases: StoreCases = {
           ensureEqual(
             [feed.bulk, feed.everything],
             [[], false],
-            'changes to single tokens and owners must not be reported as bulk revocations or as everything',
+            'changes to single tokens and owners must not be reported as bulk revocations or through `everything`',
           )
           const { cursor: _, ...news } = await stage.second.changes(feed.cursor, limit)
           ensureEqual(news, { ...NOTHING, more: false }, 'changes() must return nothing after the end of the feed')
@@ -170,7 +170,7 @@ export const feedCases: StoreCases = {
         }
         await trim()
         const page = await stage.store.changes(old, 10)
-        ensure(page.everything, 'changes() must report everything for a cursor whose history was removed')
+        ensure(page.everything, 'changes() must set `everything` for a cursor whose history was removed')
         const present = await end(stage.store)
         const made = await inserted(stage)
         for (const cursor of [page.cursor, present]) {

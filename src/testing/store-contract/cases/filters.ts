@@ -213,12 +213,12 @@ export const filterCases: StoreCases = {
         ensureSameMembers(
           await listNames(stage, { unusedSince: START + 11 }),
           ['never', 'early'],
-          'unusedSince must match tokens never used or last used before it',
+          'unusedSince must match tokens that were never used or last used before that time',
         )
         ensureSameMembers(
           await listNames(stage, { unusedSince: START + 21 }),
           ['never', 'early', 'late'],
-          'unusedSince must match tokens never used or last used before it',
+          'unusedSince must match tokens that were never used or last used before that time',
         )
         const uses = (await list(stage)).map(({ name, lastUsedAt, lastUsedIp }) => [name, lastUsedAt, lastUsedIp]).sort()
         const expected = [

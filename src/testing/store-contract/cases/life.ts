@@ -52,7 +52,7 @@ export const lifeCases: StoreCases = {
           'usage must survive reopening the store, and a repeated batch must not be counted again',
         )
         const page = await readFeed(store, start)
-        ensure(page.everything || page.bulk.length === 1, 'a cursor from before reopening must report the revocation, or everything')
+        ensure(page.everything || page.bulk.length === 1, 'a cursor from before reopening must report the revocation, or set `everything`')
         const later = await store.commit({ inserts: [{ ...made, id: [...made.id].reverse().join('') }], events: [event(stage.prefix)] })
         ensureEqual(later, { ok: true }, 'commit() must accept a change after reopening the store')
         const seqs = (await store.events({ prefix: stage.prefix, limit: 10 })).map(({ seq }) => seq)

@@ -33,7 +33,7 @@ export const moveCases: StoreCases = {
       ensureEqual(await again.readMove?.(prefix), undefined, 'the move must be gone after it is removed')
     }),
     movable(
-      'while a move fences a prefix, its changes are refused and leave nothing, and those of other prefixes are accepted',
+      'while a move fences a prefix, changes to that prefix are refused and write nothing, and changes to other prefixes are accepted',
       async (stage, store) => {
         const { prefix } = stage
         const stored = await inserted(stage)

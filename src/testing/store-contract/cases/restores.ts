@@ -151,10 +151,10 @@ export const restoreCases: StoreCases = {
       ensureEqual(await write('r1'), 'superseded', 'restore() without a move must write nothing')
       ensure(await store.saveMove(prefix, undefined, move('arriving')), 'saveMove() must write the move')
       ensure(await store.saveMove(prefix, move('arriving'), move('arriving', { runId: 'r2' })), 'another run must be able to take over')
-      ensureEqual(await write('r1'), 'superseded', 'restore() of a superseded run must write nothing')
+      ensureEqual(await write('r1'), 'superseded', 'restore() must write nothing for a superseded run')
       ensureEqual(await stage.store.list({ prefix, now: START, limit: 9 }), [], 'a superseded run must restore no token')
       ensureEqual(await eventIds(stage), ids, 'a superseded run must restore no event')
-      ensureEqual(await write('r2'), 'written', 'restore() of the current run must write')
+      ensureEqual(await write('r2'), 'written', 'restore() must write the data of the current run')
     }),
     movable('data of another prefix is neither replaced nor removed', async (stage, store) => {
       const { prefix } = stage

@@ -18,7 +18,7 @@ export const sealCases: StoreCases = {
         ensureEqual(
           await stage.store.seals({ prefix: stage.prefix, order: 'newest', limit: 1 }),
           [],
-          'a new prefix must have no newest seal',
+          'a new prefix must have no seals, newest first',
         )
         const bodies = ['{}', '"ä😀 \\ \u2028"', 'x'.repeat(100_000), ' ', '4', '5', '6', '7', '8', '9', '10', '11']
         const saved = bodies.map((body, index) => seal(stage, index + 1, body))

@@ -1,6 +1,6 @@
 import { ERASED } from '../../../model/event.js'
 import type { UsageCount } from '../../../model/usage.js'
-import { ensureEqual } from '../../assert.js'
+import { ensure, ensureEqual } from '../../assert.js'
 import { batch, inserted, START } from '../build.js'
 import type { StoreCases } from '../types.js'
 
@@ -112,13 +112,25 @@ export const usageBoundCases: StoreCases['cases'] = [
             step(b.id, 1400, 'allowed', 6e9),
           ],
           addresses: [],
+          summed: 8,
         },
         'usage() with stepMs must return one sum per step for allowed uses and one for refused uses',
       )
+      for (const [limit, expected] of [
+        [3, 3],
+        [7, 7],
+        [8, 8],
+        [9, 8],
+      ] as const) {
+        const { counts, summed } = await stage.store.usage({ ...query, limit })
+        ensureEqual(summed, expected, `usage() with stepMs and the limit ${limit} must add up ${expected} of 8 counters`)
+        ensure(counts.length <= expected, 'usage() with stepMs must not return more sums than it has added up counters')
+      }
+      const one = await stage.store.usage({ tokenIds: [b.id], from, to: at(1401), stepMs: 5 * HOUR, limit: 8 })
       ensureEqual(
-        (await stage.store.usage({ ...query, limit: 3 })).counts.length,
-        3,
-        'usage() with stepMs must return no more sums than the limit',
+        one,
+        { counts: [step(b.id, 1400, 'allowed', 3_000_000_000)], addresses: [], summed: 1 },
+        'usage() with stepMs must add up only counters in the range',
       )
     },
   },

@@ -1,6 +1,6 @@
 import type { UsageAddress, UsageBatch, UsageCount } from '../../../model/usage.js'
 import { ensure, ensureEqual } from '../../assert.js'
-import { batch, insert, inserted, list, START, token } from '../build.js'
+import { batch, insert, inserted, list, START, sendOnceMore, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
 import { BUCKET, HOUR, usageBoundCases, use } from './usage-bounds.js'
 
@@ -175,7 +175,7 @@ export const usageCases: StoreCases = {
                 addresses: tokens.map(({ id }) => ({ tokenId: id, ip: '192.0.2.1', count: 1, lastAt: START + writer })),
                 lastUses: tokens.map(({ id }) => ({ tokenId: id, at: START + writer })),
               })
-              await Promise.all([stage.handle(writer).recordUsage(counted), stage.handle(writer + 1).recordUsage(counted)])
+              await Promise.all([stage.handle(writer), stage.handle(writer + 1)].map((store) => sendOnceMore(store, counted)))
             }
           }),
         )
