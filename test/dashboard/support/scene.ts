@@ -62,6 +62,8 @@ export const expectText = ({ page, t }: Stage, key: TextKey): Promise<void> => p
 
 /** Signs in another user, as if in another tab. */
 export async function becomes({ page, world }: Stage, user: string): Promise<void> {
+  // A page that does not know yet who is signed in would simply load as the new user.
+  await page.locator('.who').waitFor()
   await page.context().addCookies([{ name: 'user', value: user, url: world.origin }])
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
 }
