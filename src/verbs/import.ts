@@ -8,10 +8,13 @@ import { closest } from '../policy/suggest.js'
 import { createTurns } from '../store/timer.js'
 import type { Context } from '../verify/context.js'
 import { checkSeesAll, type ReadActor } from './lib/actor.js'
+import { importKeyOf } from './lib/import-key.js'
 import { ImportRun } from './lib/import-run.js'
 
 /** Number of rows written together. */
 const BATCH = 100
+/** How many of the newest tokens are examined to notice a different import key. */
+const NEWEST = 100
 
 const reader = objectOf({
   format: passing<TokenFormat | string>(
@@ -38,6 +41,7 @@ export async function importTokens(context: Context, actor: ReadActor, rows: unk
   checkSeesAll(actor, 'an import')
   refuseUndefined(input, ['dryRun'], 'to write')
   const { format, map, dryRun = false, onProgress } = readOption(reader, input, 'import()')
+  await refuseOtherKey(context)
   const run = new ImportRun(context, actor, { format: formatOf(context, format), map, dryRun })
   const giveWay = createTurns(context.settings.monotonic)
   const tellProgress = async (): Promise<void> => {
@@ -52,6 +56,24 @@ export async function importTokens(context: Context, actor: ReadActor, rows: unk
   }
   if (run.progress.rows % BATCH !== 0) await tellProgress()
   return run.report
+}
+
+/**
+ * Refuses an import if the newest tokens include one that was imported with a different key and has not ended. The same row would become a second token, and
+ * the first one would stay in lists, where revoking it has no effect.
+ */
+async function refuseOtherKey({ store, settings: { prefix, clock, imports } }: Context): Promise<void> {
+  const now = clock()
+  const newest = await store.list({ prefix, now, limit: NEWEST })
+  const before = newest.find(
+    ({ importedFrom, revokedAt, expiresAt = now + 1 }) => importedFrom && revokedAt === undefined && expiresAt > now,
+  )
+  const keyId = before && (await importKeyOf(store, prefix, before.id))
+  if (keyId === undefined || keyId === imports?.keys.keyId) return
+  throw new InvalidInputError(
+    'imports.key',
+    'differs from the key that earlier imported tokens need: restore that key, or revoke those tokens first',
+  )
 }
 
 function formatOf({ settings }: Context, given: TokenFormat | string): TokenFormat {

@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { pathToFileURL } from 'node:url'
+import { latchkey } from 'latchkey'
+import { sha256Tokens } from 'latchkey/import'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -216,7 +218,6 @@ describe('doctor on SQLite', () => {
   it('doctor passes on a dedicated SQLite file and notes that all callers share one address', async () => {
     const { sub, key } = { sub: 'sqlite-fine', key: join(shell.folder, 'fine.db') }
     const store = sqliteStore(key)
-    const { latchkey } = await import('latchkey')
     const pepper = '5XK0pYq7vT3mJ9cWb2LhRz8NfA6dGe1uSiOx4QkC'
     const tokens = latchkey({ prefix: 'acme_live', store, scopes: { 'inventory:read': 'See stock' }, pepper })
     for (let made = 0; made < 5; made += 1) {
@@ -242,7 +243,6 @@ describe('doctor on SQLite', () => {
 
   it('doctor reports tokens that a new pepper refuses, because they were created without one', async () => {
     const key = join(shell.folder, 'bare.db')
-    const { latchkey } = await import('latchkey')
     const tokens = latchkey({ prefix: 'acme_live', store: sqliteStore(key), scopes: { 'inventory:read': 'See stock' } })
     await tokens.system.create({ name: 'n', scopes: ['inventory:read'] })
     await tokens.close()
@@ -289,5 +289,25 @@ describe('doctor in memory', () => {
       1,
       expect.objectContaining({ ok: false, advice: 'Use a different store outside of tests.' }),
     ])
+  })
+
+  it('doctor reports imported tokens that are refused because of a different key or a missing format', async () => {
+    const key = join(shell.folder, 'imported.db')
+    const format = "(await import('$import')).sha256Tokens({ prefix: 'sk_', length: 35 })"
+    const importKey = '5XK0pYq7vT3mJ9cWb2LhRz8NfA6dGe1uSiOx4QkC'
+    const tokens = latchkey({
+      prefix: 'acme_live',
+      store: sqliteStore(key),
+      scopes: { 'inventory:read': 'See stock' },
+      imports: { key: importKey, formats: [sha256Tokens({ prefix: 'sk_', length: 35 })] },
+    })
+    await tokens.system.import([{ hash: 'a'.repeat(64) }], { format: 'sha256', map: () => ({ name: 'Old', scopes: ['inventory:read'] }) })
+    await tokens.close()
+    const checkOf = async (name: string, imports: string): Promise<Check | undefined> =>
+      (await examine(name, `sqliteStore('${key}')`, imports)).check('imports')
+    expect(await checkOf('sqlite-same', `imports: { key: '${importKey}', formats: [${format}] }`)).toMatchObject({ ok: true })
+    expect(await checkOf('sqlite-none', '')).toMatchObject({ ok: false, detail: expect.stringContaining('sha256') })
+    const other = `imports: { key: '${[...importKey].reverse().join('')}', formats: [${format}] }`
+    expect(await checkOf('sqlite-key', other)).toMatchObject({ ok: false, detail: expect.stringContaining('imports.key') })
   })
 })

@@ -55,7 +55,7 @@ async function checkAll(session: Session): Promise<Checked> {
   const others: readonly Check[] = [
     ...(inside === undefined ? [] : await serverChecks(inside, store.ok)),
     ...healthChecks(health, store.ok),
-    ...(inside === undefined ? [UNKNOWN_SETTINGS] : settingsChecks(inside, records)),
+    ...(inside === undefined ? [UNKNOWN_SETTINGS] : await settingsChecks(inside, records)),
     ...(store.ok ? [addressCheck(records)] : []),
   ]
   return { store, others, health }

@@ -1,6 +1,8 @@
 import type { Internals } from '../../instance.js'
 import type { Health } from '../../model/health.js'
 import type { TokenRecord } from '../../model/record.js'
+import { formatOf } from '../../policy/imports.js'
+import { importKeyOf } from '../../verbs/lib/import-key.js'
 import { readFault } from './fault.js'
 
 /** The result of one check. `ok` is absent if the result is neither good nor bad, `advice` if there is nothing to do. */
@@ -162,12 +164,32 @@ function pepperCheck({ settings: { digesters } }: Internals, records: readonly T
   }
 }
 
+const IMPORTS = 'imports'
+
+/** Checks whether imported tokens can be recognized with the configured formats and key. */
+async function importsCheck(inside: Internals, records: readonly TokenRecord[]): Promise<readonly Check[]> {
+  const { imports } = inside.settings
+  const live = records.filter(({ importedFrom, status }) => importedFrom !== undefined && status !== 'revoked' && status !== 'expired')
+  const [newest] = live
+  if (newest === undefined) return []
+  const lost = new Set(live.flatMap(({ importedFrom = '' }) => (formatOf(imports, importedFrom) === undefined ? [importedFrom] : [])))
+  if (lost.size > 0) {
+    const detail = `imported tokens are refused, because their formats are not configured: ${[...lost].join(', ')}`
+    return [{ name: IMPORTS, ok: false, detail, advice: 'If they are still in use, add these formats to the imports option.' }]
+  }
+  const keyId = await importKeyOf(inside.store(), newest.prefix, newest.id)
+  if (keyId === undefined || keyId === imports?.keys.keyId) return [{ name: IMPORTS, ok: true, detail: 'the key and the formats are set' }]
+  const detail = 'imported tokens are refused, because they were imported with a different imports.key'
+  return [{ name: IMPORTS, ok: false, detail, advice: 'If they are still in use, restore that key. Otherwise, revoke them.' }]
+}
+
 /** Returns the checks of the instance's settings. `records`: the newest tokens. */
-export function settingsChecks(inside: Internals, records: readonly TokenRecord[]): readonly Check[] {
+export async function settingsChecks(inside: Internals, records: readonly TokenRecord[]): Promise<readonly Check[]> {
   const { retention } = inside.settings
   const days = (ms: number | undefined): string => (ms === undefined ? 'forever' : `${Math.round((ms / DAY_MS) * 10) / 10} days`)
   return [
     pepperCheck(inside, records),
+    ...(await importsCheck(inside, records)),
     { name: 'staleness', detail: `a revocation reaches every node within ${inside.readings().maxStalenessSeconds} s` },
     { name: 'kept: audit', detail: days(retention.eventsMs) },
     { name: 'kept: usage', detail: days(retention.usageMs) },

@@ -163,7 +163,7 @@ export class ImportRun {
     const event = auditEvent('token.imported', this.#actor, now, {
       after: record,
       id: importId(id),
-      ...(format.until !== undefined && { details: { until: new Date(format.until).toISOString() } }),
+      details: { importKey: keys.keyId, ...(format.until !== undefined && { until: new Date(format.until).toISOString() }) },
     })
     const claims = material.proof === undefined ? [] : (this.#context.imported?.claims(material.token) ?? [])
     return { row, record, event, elsewhere: claims.filter((claim) => claim.format.name !== format.name) }
