@@ -46,7 +46,8 @@ export function createRelayedStore(store: TokenStore, options: RelayOptions, clo
     // A failing listener, asynchronous or not, must stop neither the relay nor the process.
     void (async () => onWarning({ code: 'LATCHKEY_RELAY_REFUSED', message: REFUSED }))().catch(() => undefined)
   }
-  const relay = new Relay(store, { transport, key, channel, clock, refused })
+  const join = (): Relay => new Relay(store, { transport, key, channel, clock, refused })
+  let relay = join()
   const through = Object.fromEntries(
     methodsOf(store).map((method) => {
       const run = store[method] as (...args: readonly unknown[]) => unknown
@@ -77,6 +78,8 @@ export function createRelayedStore(store: TokenStore, options: RelayOptions, clo
     subscribe: (wake, lost) => relay.subscribe(wake, lost),
     close() {
       relay.stop()
+      // The store can be used again, as without a relay.
+      relay = join()
       return store.close?.()
     },
   }

@@ -72,6 +72,26 @@ describe('with a well-behaved broker', () => {
     await world.time.pass(600)
     expect(await changeAndJudge(world, world.others)).toBeLessThan(100)
   })
+
+  it('a store that was closed gets wake-ups again when it is used again', async () => {
+    const world = await running()
+    const [again, maker] = world.others
+    const left = again!.follower.stop()
+    await world.time.pass(1_500)
+    await left
+    await again!.store.close?.()
+    let woken = 0
+    const listen = again!.store.subscribe?.(() => {
+      woken += 1
+    })
+    await world.time.pass(2_000)
+    await listen
+    const before = woken
+    const committed = maker!.store.commit({ ownersChanged: [{ ownerId: 'o' }], events: [] })
+    await world.time.pass(400)
+    await committed
+    expect(woken).toBeGreaterThan(before)
+  })
 })
 
 describe('a node that leaves', () => {
