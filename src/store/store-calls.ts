@@ -2,6 +2,7 @@ import { ClosedError, StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import { ownFieldsWithin } from '../model/own-fields.js'
 import { type Allowance, apart, type CallSite, callOut, DeadlineError, isThenable } from './deadline.js'
+import { type Deferred, deferred } from './deferred.js'
 import type { FaultPlace } from './fault-places.js'
 import type { StoreMethod } from './methods.js'
 import type { MoveWatch } from './move-watch.js'
@@ -32,6 +33,9 @@ type StoreState = {
   hangs: boolean
   ended: boolean
   setup: Promise<void> | undefined
+  /** Ends the setup, one deadline after the instance began to close. */
+  readonly giveUp: Deferred<never>
+  patience: ReturnType<typeof setTimeout> | undefined
   onFirstUse: (() => void) | undefined
 }
 
@@ -68,8 +72,11 @@ export class StoreCalls {
       hangs: false,
       ended: false,
       setup: undefined,
+      giveUp: deferred(),
+      patience: undefined,
       onFirstUse: undefined,
     }
+    this.state.giveUp.promise.catch(ignored)
   }
 
   /** Returns the same store with calls that share one deadline, if any. No call starts once it has passed. */
@@ -107,7 +114,7 @@ export class StoreCalls {
     return !this.state.ready && this.allowance?.coversSetUp !== true
   }
 
-  /** Sets the store up. This does not count against a deadline. */
+  /** Sets the store up. This does not count against a deadline, unless the instance is closing. */
   async setUp(): Promise<void> {
     await apart(this.allowance, () => this.prepare())
   }
@@ -121,14 +128,22 @@ export class StoreCalls {
     return () => callOut(this.site('subscribe', this.deadlineMs), () => stop(), ignored)
   }
 
-  /** Marks the instance as closing: once a call hangs, no more calls are made. */
+  /** Marks the instance as closing: once a call or the setup hangs, no more calls are made. */
   beginClose(): void {
-    this.state.closing = true
+    const { state } = this
+    state.closing = true
+    if (state.ready || state.patience !== undefined) return
+    state.patience = setTimeout(() => {
+      if (state.ready) return
+      state.hangs = true
+      state.giveUp.reject(this.hanging())
+    }, this.deadlineMs)
   }
 
   /** Refuses every later call, because it would reopen the store of a closed instance. */
   end(): void {
     this.state.ended = true
+    clearTimeout(this.state.patience)
   }
 
   async close(): Promise<void> {
@@ -159,7 +174,7 @@ export class StoreCalls {
 
   protected call<T>(method: StoreMethod, call: () => unknown, read: (answer: unknown) => T, ownDeadlineMs?: number): MaybePromise<T> {
     this.refuseEnded()
-    if (this.state.hangs) throw new StoreUnavailableError(`the ${this.name} store hangs, and the instance is closing`)
+    if (this.state.hangs) throw this.hanging()
     this.state.onFirstUse?.()
     this.state.onFirstUse = undefined
     const { moves } = this
@@ -209,12 +224,21 @@ export class StoreCalls {
     }
   }
 
+  private hanging(): StoreUnavailableError {
+    return new StoreUnavailableError(`the ${this.name} store hangs, and the instance is closing`)
+  }
+
   private refuseEnded(): void {
     if (this.state.ended) throw new ClosedError()
   }
 
+  private async migrate(): Promise<unknown> {
+    const { hangs, giveUp } = this.state
+    return hangs ? await giveUp.promise : await Promise.race([this.store.migrate?.(), giveUp.promise])
+  }
+
   private prepare(): Promise<void> {
-    this.state.setup ??= Promise.resolve(callOut(this.site('migrate', SETUP_DEADLINE_MS), () => this.store.migrate?.())).then(
+    this.state.setup ??= Promise.resolve(callOut(this.site('migrate', SETUP_DEADLINE_MS), () => this.migrate())).then(
       () => {
         this.state.ready = true
       },

@@ -146,6 +146,31 @@ describe('close', () => {
     expect(store.calls.some(({ method }) => method === 'close')).toBe(true)
   })
 
+  it.each(['before', 'after'])('close() takes at most one deadline when the setup of the store hangs, %s the first use', async (when) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const store = faultyStore({ ...memoryStore(), migrate: () => new Promise<undefined>(() => undefined) })
+    const tokens = instance({ store, deadline: 1, usage: { flushEvery: 0.1 } })
+    // The event of a refused attempt is all that waits to be written.
+    const member = tokens.as({ id: 'm', tenants: ['t'], manages: 'all', scopes: [] })
+    await expect(member.create({ name: 'x', scopes: ['stock:read'], tenantId: 't' })).rejects.toThrow()
+    const waiting = when === 'after' ? tokens.system.list().catch(codeOf) : undefined
+    await vi.advanceTimersByTimeAsync(when === 'after' ? 300 : 0)
+    let outcome: unknown
+    tokens.close().then(
+      () => {
+        outcome = 'closed'
+      },
+      (error: unknown) => {
+        outcome = codeOf(error)
+      },
+    )
+    await vi.advanceTimersByTimeAsync(1_001)
+    expect(outcome).toBe('store_unavailable')
+    if (waiting !== undefined) expect(await waiting).toBe('store_unavailable')
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it('close() takes at most one deadline after a call in progress when the store hangs during upkeep', { timeout: 120_000 }, async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())

@@ -89,7 +89,8 @@ local function addUsage(at, counts, addresses, lastUses)
   local function known(id)
     if not states[id] then
       local t = call('HMGET', P .. 't:' .. id, 'n', 'ra', 'x')
-      local erased = t[1] == '${ERASED}' and t[2] and not string.find(t[3], '"owner",', 1, true)
+      local owner = t[3] and string.sub(firstIndex(t[3]), 1, -2) .. ',"owner",'
+      local erased = t[1] == '${ERASED}' and t[2] and not string.find(t[3], owner, 1, true)
       states[id] = { there = t[3] and true, erased = erased }
     end
     return states[id].there, states[id].erased
