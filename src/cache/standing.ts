@@ -13,7 +13,7 @@ export type Standing =
     }
   | {
       readonly code?: undefined
-      readonly scopes: { has(scope: string): boolean }
+      readonly scopes: ScopeSet
       readonly resources: Resources | undefined
       /** Absent: every address is allowed. */
       readonly allowsIp: ((ip: string | undefined) => boolean) | undefined

@@ -6,7 +6,7 @@ import { decodeBase64Leniently, decodePercent } from '../http/base64.js'
 import { warn } from '../http/diagnostics.js'
 import type { WaitUntil } from '../http/hand-over.js'
 import { isSession } from '../http/host-principal.js'
-import type { PlainResponse } from '../http/problem.js'
+import { type PlainResponse, publicCode, type RefusedCode } from '../http/problem.js'
 import { secretsIn } from '../http/secrets-in.js'
 import { refuseUse, type Use, undoUse } from '../http/use.js'
 import { type Internals, internalsOf, type Latchkey, type TokenHandle } from '../instance.js'
@@ -68,6 +68,8 @@ export type Access = {
    * @throws DeadlineError `store_unavailable`, once the allowance is used up
    */
   holder(request: Request, caller: Caller, allowance?: Allowance): Promise<Holder>
+  /** Returns what the token that sent a request may do now, or the refusal. Counts nothing. */
+  stillHolder(request: Request, caller: Caller, token: TokenHolder, allowance: Allowance): Promise<StillHolder>
   /** Creates the response for a token that lacks a scope. */
   refuseScope(request: Request, scope: string): Response
 }
@@ -83,6 +85,8 @@ export type Holder =
       readonly refusal: undefined
     }
   | { readonly refusal: Response; readonly token?: undefined; readonly done?: undefined }
+
+type StillHolder = { readonly token: TokenHolder; readonly refusal?: undefined } | { readonly refusal: Response }
 
 type Seen = { readonly request: Request; readonly ip: string | undefined }
 
@@ -134,6 +138,17 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
       const outcome = await withinAllowance(guard({ request, ip: caller.ip }), inside, caller, allowance)
       if (outcome.response !== undefined) undoUse(caller.use)
       return readOutcome(inside, outcome)
+    },
+    async stillHolder(request, { ip }, token, allowance) {
+      const refusal = (code: RefusedCode): StillHolder => ({ refusal: toResponse(guard.guard.refuse(code, { request, ip }, {})) })
+      let granted = token.granted
+      for (const id of new Set([...token.endsWith, token.tokenId])) {
+        const standing = await inside.standing(id, ip, allowance.leftMs)
+        if (standing.code !== undefined) return refusal(publicCode(standing.code))
+        if (standing.allowsIp?.(ip) === false) return refusal('ip_denied')
+        granted = standing.scopes
+      }
+      return { token: { ...token, granted } }
     },
     refuseScope: (request, scope) => toResponse(guard.guard.refuse('scope_insufficient', { request, ip: undefined }, { scopes: [scope] })),
   }

@@ -4,6 +4,7 @@ import { isLatchkeyError } from '../errors.js'
 import { atOnce } from '../http/at-once.js'
 import { warn } from '../http/diagnostics.js'
 import { handOver } from '../http/hand-over.js'
+import { type Received, receive } from '../http/late-body.js'
 import { secretsIn } from '../http/secrets-in.js'
 import { undoUse } from '../http/use.js'
 import { internalsOf, type Latchkey } from '../instance.js'
@@ -75,9 +76,11 @@ export function createApp(
       if (route.method === 'GET' && choice === 'json') refuseSite(refuseForeignRead, here)
       asking = access.actor(request, caller, allowance)
       if (choice === 'html' && settings.dashboard !== undefined) return settings.dashboard.page(request, await statusOf(asking))
-      const actor = await asking
-      await limits.actor(actor.actor, allowance.leftMs)
-      return json(await route.run(await callOf(route, here, allowance), actor))
+      const { actor } = await asking
+      await limits.actor(actor, allowance.leftMs)
+      const { body: call, isLate } = await callOf(route, here, allowance)
+      if (isLate) asking = access.actor(request, caller, allowance)
+      return json(await route.run(call, await asking))
     } catch (error) {
       trace({ error, route, request, caller, asking })
       return refuse(error, route.query === undefined ? 'body' : 'query')
@@ -90,9 +93,19 @@ export function createApp(
     const endpoint = mountName === undefined ? '' : endpointName(route.method, route.path, mountName)
     const holder = await access.holder(request, here.env.caller, allowance)
     if (holder.refusal !== undefined) return holder.refusal
+    let { token } = holder
     try {
-      await limits.holder(holder.token, allowance.leftMs)
-      const reply = await route.run(await callOf(route, here, allowance), holder.token)
+      await limits.holder(token, allowance.leftMs)
+      const { body: call, isLate } = await callOf(route, here, allowance)
+      if (isLate) {
+        const still = await access.stillHolder(request, here.env.caller, token, allowance)
+        if (still.refusal !== undefined) {
+          holder.done(endpoint, 'undecided')
+          return still.refusal
+        }
+        token = still.token
+      }
+      const reply = await route.run(call, token)
       holder.done(endpoint)
       return json(reply)
     } catch (error) {
@@ -101,13 +114,13 @@ export function createApp(
       const counted = code === 'scope_insufficient' || code === 'rate_limited' ? code : undefined
       const spent = holder.done(endpoint, problemStatus(error) === 503 ? 'undecided' : counted)
       const refusal = spent === undefined ? error : new RateRefusal([spent], spent)
-      trace({ error: refusal, route, request, caller: here.env.caller, principal: holder.token.principal })
+      trace({ error: refusal, route, request, caller: here.env.caller, principal: token.principal })
       if (scope !== undefined && spent === undefined) return access.refuseScope(request, scope)
       throw refusal
     }
   }
 
-  const callOf = async (route: Route, here: Here, allowance: Allowance): Promise<Call> => {
+  const callOf = async (route: Route, here: Here, allowance: Allowance): Promise<Received<Call>> => {
     const request = here.req.raw
     const id = route.path.startsWith('/:id') ? (here.req.param('id') ?? '') : ''
     if (route.path.startsWith('/:id') && !ID.test(id)) throw new PathRefusal(NO_ID)
@@ -115,7 +128,9 @@ export function createApp(
     if (route.method === 'GET') choose(request, false)
     const { searchParams } = new URL(request.url)
     if (route.query === undefined && searchParams.size > 0) throw fault('query', [...searchParams.keys()].slice(0, 1), 'unknown parameter')
-    return {
+    const read = (): Promise<unknown> => bodyOf(route, request, here.env.caller)
+    const { body, isLate } = route.method === 'GET' ? { body: {}, isLate: false } : await receive(allowance, read)
+    const call = {
       tokens,
       inside,
       settings,
@@ -125,8 +140,9 @@ export function createApp(
       id,
       headers: request.headers,
       query: route.query === undefined ? {} : readQuery(searchParams, route.query),
-      body: route.method === 'GET' ? {} : await allowance.apart(() => bodyOf(route, request, here.env.caller)),
+      body,
     }
+    return { body: call, isLate }
   }
 
   const bodyOf = async (route: Route, request: Request, caller: Caller): Promise<unknown> => {

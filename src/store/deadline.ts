@@ -142,6 +142,7 @@ export class Allowance {
   #dueAt: number
   /** The number of running operations that do not count against the deadline. */
   #apart = 0
+  #apartMs = 0
 
   constructor(timing: Timing, coversSetUp = false) {
     this.coversSetUp = coversSetUp
@@ -154,6 +155,11 @@ export class Allowance {
     return this.#apart > 0 ? undefined : leftUntil(this.#dueAt, this.#timing)
   }
 
+  /** The time that operations took which do not count. */
+  get apartMs(): number {
+    return this.#apartMs
+  }
+
   /** Waits for an operation that has its own deadline or none. The time that it takes does not count. */
   async apart<T>(work: () => Promise<T>): Promise<T> {
     const begunAt = this.#timing.monotonic()
@@ -162,7 +168,11 @@ export class Allowance {
       return await work()
     } finally {
       this.#apart -= 1
-      if (this.#apart === 0) this.#dueAt += this.#timing.monotonic() - begunAt
+      if (this.#apart === 0) {
+        const tookMs = this.#timing.monotonic() - begunAt
+        this.#dueAt += tookMs
+        this.#apartMs += tookMs
+      }
     }
   }
 

@@ -1,5 +1,6 @@
 import { isInvalidInput, isLatchkeyError, LatchkeyError } from '../../errors.js'
 import { answerJson, answerProblem, readRawBody, requireWebRequest, TooLargeError } from '../../http/fetch-answer.js'
+import { type Received, receive } from '../../http/late-body.js'
 import { secretsIn } from '../../http/secrets-in.js'
 import type { Internals } from '../../instance.js'
 import { callback, plainText, someText } from '../../policy/option-kinds.js'
@@ -39,12 +40,26 @@ export function oauthError(status: number, error: string, description: string, h
   return new Refused(response)
 }
 
+/** Identifies the client that sent the request, again if the form arrives late, and reads the form. */
+export async function readClientForm(
+  clientOf: ClientOf,
+  request: Request,
+  realm: string,
+  inside: Pick<Internals, 'report' | 'deadlineMs'>,
+  allowance: Allowance,
+): Promise<{ readonly client: Client; readonly token: string }> {
+  const identified = (): Promise<Client> => authenticateClient(clientOf, request, realm, inside, allowance)
+  const client = await identified()
+  const { body: token, isLate } = await readTokenForm(request, allowance)
+  return { client: isLate ? await identified() : client, token }
+}
+
 /**
  * Identifies the client that sent the request (RFC 7662 §2.1, RFC 7009 §2.1).
  *
  * @throws Refused 401 `invalid_client`, for an unknown client
  */
-export async function authenticateClient(
+async function authenticateClient(
   clientOf: ClientOf,
   request: Request,
   realm: string,
@@ -98,23 +113,23 @@ export function mayKnow(client: Client, tenantId: string | undefined): boolean {
 }
 
 /**
- * Reads the `token` of a form (RFC 7662 §2.1, RFC 7009 §2.1). A slow upload does not count against the deadline. `token_type_hint` is ignored, because there is
- * only one type of token.
+ * Reads the `token` of a form (RFC 7662 §2.1, RFC 7009 §2.1). `token_type_hint` is ignored, because there is only one type of token.
  *
  * @throws Refused 400 `invalid_request`, 405, 413
  */
-export async function readTokenForm(request: Request, allowance: Allowance): Promise<string> {
+export async function readTokenForm(request: Request, allowance: Allowance): Promise<Received<string>> {
   if (request.method !== 'POST') throw new Refused(answerProblem('method_not_allowed', 'send a form with POST', { allow: 'POST' }))
   if (!FORM.test(request.headers.get('content-type') ?? '')) {
     throw oauthError(400, 'invalid_request', 'send application/x-www-form-urlencoded')
   }
-  const form = new URLSearchParams(new TextDecoder().decode(await allowance.apart(() => readRawBody(request, MAX_BYTES))))
+  const { body, isLate } = await receive(allowance, () => readRawBody(request, MAX_BYTES))
+  const form = new URLSearchParams(new TextDecoder().decode(body))
   const given = form.getAll('token')
   // RFC 6749 §3.2: parameters must not be sent twice.
   if (given.length > 1 || form.getAll('token_type_hint').length > 1) throw oauthError(400, 'invalid_request', 'a parameter was sent twice')
   const [token = ''] = given
   if (token === '') throw oauthError(400, 'invalid_request', 'the token parameter is missing')
-  return token
+  return { body: token, isLate }
 }
 
 /** Creates a fetch handler that never rejects. If no decision is possible, it responds with 503 and reports the error to the host. */

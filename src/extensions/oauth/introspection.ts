@@ -5,7 +5,7 @@ import { someText } from '../../policy/option-kinds.js'
 import { objectOf, readOption } from '../../policy/option-reader.js'
 import { newAllowance } from '../../store/deadline.js'
 import { claimsOf, endsAtSeconds } from './claims.js'
-import { authenticateClient, type ClientOf, clientShape, endpoint, mayKnow, readTokenForm } from './client.js'
+import { type ClientOf, clientShape, endpoint, mayKnow, readClientForm } from './client.js'
 
 /** Options of `introspection`. */
 export type IntrospectionOptions = {
@@ -41,8 +41,7 @@ export function introspection<S extends string>(
   const inside = internalsOf(tokens)
   return endpoint('introspect', inside.report, async (request) => {
     const allowance = newAllowance(inside)
-    const client = await authenticateClient(clientOf, request, realm, inside, allowance)
-    const token = await readTokenForm(request, allowance)
+    const { client, token } = await readClientForm(clientOf, request, realm, inside, allowance)
     const found = await inside.introspect(token, allowance, { id: `client:${client.id}` }, ({ tenantId }) => mayKnow(client, tenantId))
     if (!found.active) return answerJson(200, { active: false })
     const exp = endsAtSeconds(found.record, inside.settings.imports)

@@ -7,7 +7,7 @@ import { ownActor } from '../../model/own-actor.js'
 import { callback, wholeNumber } from '../../policy/option-kinds.js'
 import { objectOf, readOption } from '../../policy/option-reader.js'
 import { newAllowance } from '../../store/deadline.js'
-import { authenticateClient, type ClientOf, clientShape, endpoint, mayKnow, oauthError, Refused, readTokenForm } from './client.js'
+import { type ClientOf, clientShape, endpoint, mayKnow, oauthError, Refused, readClientForm, readTokenForm } from './client.js'
 
 /** Options of `revocation`. */
 export type RevocationOptions = {
@@ -40,8 +40,7 @@ export function revocation<S extends string>(tokens: Latchkey<S>, options: Revoc
   return endpoint('revoke', inside.report, async (request) => {
     const address = atOnce('ip', ip?.(request))
     const allowance = newAllowance(inside)
-    const client = await authenticateClient(clientOf, request, realm, inside, allowance)
-    const token = await readTokenForm(request, allowance)
+    const { client, token } = await readClientForm(clientOf, request, realm, inside, allowance)
     const record = await identify(token, allowance, { id: `client:${client.id}` }, ({ tenantId }) => mayKnow(client, tenantId))
     if (record === undefined) return new Response(null, DONE)
     // RFC 7009 §2.1: tell the client that the token is not its own. It already holds the token, so this reveals nothing.
@@ -98,7 +97,8 @@ export function revocationByPossession<S extends string>(
     }
     budget.spend(caller)
     const allowance = newAllowance(inside)
-    const record = await inside.identify(await readTokenForm(request, allowance), allowance, address)
+    const { body: token } = await readTokenForm(request, allowance)
+    const record = await inside.identify(token, allowance, address)
     if (record !== undefined) {
       // One caller may hold any number of tokens, so requests are queued by caller, not by token.
       const holder = inside.actAs(ownActor({ id: `token:${record.id}`, tenants: '*', manages: 'all' }), address, allowance, address)
