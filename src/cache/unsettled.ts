@@ -23,7 +23,7 @@ export class Unsettled {
     else expected.calls += 1
   }
 
-  /** Undoes one call of `expect`, because nothing was created. */
+  /** Undoes one call to `expect`, because nothing was created. */
   expectNot(id: string): void {
     const expected = this.#expected.get(id)
     if (expected === undefined) return

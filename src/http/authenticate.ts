@@ -84,7 +84,7 @@ export function createGuard<R extends object>(
     secretsOf: secretsOf as Guard['secretsOf'],
   })
 
-  // The functions that every request passes create no closures: an engine would allocate the variables of a closure for every request.
+  // The functions that every request passes through create no closures, because an engine would allocate a closure's variables for every request.
   const warnUnknown = (scope: string): void => {
     const meant = (): string => {
       const name = decider.suggest?.(scope)
