@@ -222,7 +222,7 @@ export function createGuard<R extends object>(
     before: Admission | undefined,
     rawHeaders: readonly string[] | undefined,
   ): MaybePromise<GuardOutcome> => {
-    // Two guards that decide at the same time would each count the request. A guard that begins later must see the changes made until then.
+    // Two guards that decide at the same time would each count the request. A guard that begins later must see the changes made in the meantime.
     const earlier = presented.kind === 'token' ? underWay(request, decider, presented.token) : undefined
     if (earlier?.decider === decider && earlier.isNew && earlier.ip === seen.ip)
       return settleLate(request, seen, before, earlier.answer, rawHeaders, true)

@@ -18,8 +18,8 @@ export function isUnanswered(error: unknown): boolean {
 }
 
 /**
- * Makes a call to the store whose answer is passed to `read`. If it fails without an answer, its error is noted, unless `isRefused` returns that this process
- * makes no such calls.
+ * Makes a call to the store whose answer is passed to `read`. If it fails without an answer, its error is noted, unless `isRefused` reports that this
+ * process makes no such calls.
  */
 export function notingUnanswered<T>(
   isRefused: () => boolean,

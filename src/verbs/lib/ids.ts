@@ -16,7 +16,7 @@ export const idsSchema: z.ZodType<readonly string[]> = z
   .max(MOST, { error: `must have at most ${MOST} IDs` })
   .meta({ description: `The tokens: at most ${MOST}.` })
 
-/** Returns which of the named tokens an actor can see. If some are missing, records that it asked for them. */
+/** Returns which of the named tokens an actor can see. If some are missing, records that the actor asked for them. */
 export async function visibleAmong(
   context: Context,
   actor: ReadActor,
