@@ -106,7 +106,8 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   ownerGone(owner: OwnerGoneInput & { readonly dryRun: true }): Promise<OwnerForecast>
   ownerGone(owner: OwnerGoneInput & { readonly dryRun?: false | undefined }): Promise<OwnerGone>
   /**
-   * Removes an owner who left from all records and events: the owner's ID, and the names, texts and addresses of the owner's tokens. Safe to repeat.
+   * Erases an owner who has left: removes the owner's ID, and the names, texts and addresses of the owner's tokens, from all records and events. Safe to
+   * repeat.
    *
    * @throws ConflictError `conflict` while a token of the owner is not revoked
    */

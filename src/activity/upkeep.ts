@@ -9,7 +9,7 @@ import { ConsumerClaim } from './consumer-claim.js'
 const FIRST_LOOK_MS = 5_000
 /** The time between two checks. They are repeated, because a node that was about to do the task may have crashed. */
 const LOOK_EVERY_MS = 10_000
-/** The longest time between two queries of the store for when a task was last done. This node's clock may be wrong. */
+/** The longest time between two reads of when a task was last done. This node's clock may be wrong. */
 const RECHECK_MS = 1_200_000
 
 /** Periodic work that one node of a cluster does for all of them. */

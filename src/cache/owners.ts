@@ -17,7 +17,7 @@ type Hook = (owner: { readonly ownerId: string; readonly tenantId?: string }) =>
 type Known = { readonly owned: Owned | null; readonly until: number }
 /** An owner's permissions in one tenant, known or being requested. */
 type Slot = { known: Known | undefined; asking: Asking | undefined }
-/** A call of the hook that other verifications may join. */
+/** A call to the hook that other verifications may join. */
 type Asking = { readonly began: number; readonly answer: Promise<Owned | null> }
 type Bucket = { visited: boolean; readonly byTenant: Map<string | undefined, Slot> }
 
@@ -30,7 +30,7 @@ export class Owners {
   readonly #catalogue: Catalogue
   readonly #site: CallSite
   readonly #stalenessMs: number
-  /** How long after a call begins other verifications can join it. If it hangs, later ones must not wait for it until its deadline. */
+  /** How long a call can be joined by other verifications after it begins. If it hangs, later ones must not wait for it until its deadline. */
   readonly #joinableMs: number
   readonly #monotonic: () => number
   readonly #fresh: () => boolean

@@ -84,7 +84,7 @@ export class RecordCache {
     this.#guessing = new GuessingBudget(options.monotonic)
     const drop = (filters: readonly TokenFilter[]): void => {
       this.bulkChanged(filters)
-      // The feed may not grow, and until it is read again, no replica can be used.
+      // The feed might not grow, and no replica can be used until the feed is read again.
       this.follower.wake()
     }
     this.#sparing = new SparingDrops({ ...options, drop })
@@ -200,7 +200,7 @@ export class RecordCache {
     this.follower.start()
   }
 
-  /** Undoes one call of `expect`, because nothing was created. */
+  /** Undoes one call to `expect`, because nothing was created. */
   expectNot(id: string): void {
     this.#unsettled.expectNot(id)
   }

@@ -23,7 +23,7 @@ export class Unsettled {
     else expected.calls += 1
   }
 
-  /** Undoes one call of `expect`, because nothing was created. */
+  /** Undoes one call to `expect`, because nothing was created. */
   expectNot(id: string): void {
     const expected = this.#expected.get(id)
     if (expected === undefined) return
@@ -36,7 +36,7 @@ export class Unsettled {
     this.#expected.delete(id)
   }
 
-  /** Calls `ended` in the same step in which the change is over, so that no read that began before it is cached in between. */
+  /** Calls `ended` in the same step in which the change is over, so that a read that began earlier cannot be cached in between. */
   async during<T>(ids: readonly string[], change: () => MaybePromise<T>, ended: () => void): Promise<T> {
     for (const id of ids) this.#changing.add(id)
     try {

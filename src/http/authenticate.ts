@@ -84,7 +84,7 @@ export function createGuard<R extends object>(
     secretsOf: secretsOf as Guard['secretsOf'],
   })
 
-  // The functions that every request passes create no closures: an engine would allocate the variables of a closure for every request.
+  // The functions that every request passes through create no closures, because an engine would allocate a closure's variables for every request.
   const warnUnknown = (scope: string): void => {
     const meant = (): string => {
       const name = decider.suggest?.(scope)
@@ -222,7 +222,7 @@ export function createGuard<R extends object>(
     before: Admission | undefined,
     rawHeaders: readonly string[] | undefined,
   ): MaybePromise<GuardOutcome> => {
-    // Two guards that decide at the same time would each count the request. A guard that begins later must see the changes made until then.
+    // Two guards that decide at the same time would each count the request. A guard that begins later must see the changes made in the meantime.
     const earlier = presented.kind === 'token' ? underWay(request, decider, presented.token) : undefined
     if (earlier?.decider === decider && earlier.isNew && earlier.ip === seen.ip)
       return settleLate(request, seen, before, earlier.answer, rawHeaders, true)

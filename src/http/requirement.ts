@@ -98,7 +98,7 @@ function readSources<R>(input: unknown): readonly (readonly [string, ResourceSou
 
 const OPTIONS = ['optional', 'credential', 'realm', 'session', 'foreign', 'errorBody', 'resourceMetadata', 'resources', 'onWarning']
 
-const orOption = (name: string): string => (OPTIONS.includes(name) ? `; an option is for authenticate(tokens, { ${name} })` : '')
+const orOption = (name: string): string => (OPTIONS.includes(name) ? `; options belong in authenticate(tokens, { ${name} })` : '')
 
 function isSource<R>(source: unknown): source is ResourceSource<R> {
   return typeof source === 'function' || resourceValues(source) !== undefined

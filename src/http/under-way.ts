@@ -7,7 +7,7 @@ type Decision = {
   readonly answer: PromiseLike<unknown>
   /** Settles once the guard has admitted or refused the request. Never rejects. */
   readonly outcome: Promise<unknown>
-  /** Whether no other code can have run since it began. Later, a change to the token may have been made that it does not see. */
+  /** Whether no other code can have run since it began. After that, the token may have changed in a way that the decision does not see. */
   isNew: boolean
   next: Decision | undefined
 }

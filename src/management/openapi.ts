@@ -41,7 +41,7 @@ export function describeApi(tokens: Latchkey, mountPath: string, credential: rea
       contact: { name: 'latchkey contributors' },
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    // The host decides how it recognizes its users, so the document requires no scheme of latchkey.
+    // The host decides how it recognizes its users, so the document requires no security scheme.
     security: [],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     servers: serversAt(mountPath),

@@ -48,7 +48,7 @@ export type AuditReport = {
   readonly ok: boolean
   /** The anchors that the seals were checked against. `none`: anyone who can write to the database could have forged everything. */
   readonly anchor: 'head' | 'signature' | 'head and signature' | 'none'
-  /** The number of events that are unchanged since they were sealed. */
+  /** The number of events that have not changed since they were sealed. */
   readonly sealed: number
   /** The number of these events with erased personal fields. Each erased field that no sealed `owner.erased` event covers is a `changed` problem. */
   readonly erased: number

@@ -42,7 +42,7 @@ export type Field = {
   readonly required?: true
   /** Which callers may set it: those of `create`, or of `create` and `update`. Absent: only the library sets it. */
   readonly set?: 'create' | 'create and update'
-  /** A value that inputs may not use, because `erase` writes it. */
+  /** A value that inputs must not use, because `erase` writes it. */
   readonly reserved?: string
   /** Its name in inputs, if different. */
   readonly input?: string

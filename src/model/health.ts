@@ -25,7 +25,7 @@ export type Health = {
   readonly usage: {
     /** Tokens with uses that have not been written yet. */
     readonly pending: number
-    /** Uses that were not counted since the start, because too many were waiting for the store. */
+    /** Uses since the start that were not counted, because too many were waiting for the store. */
     readonly dropped: number
   }
   /** The first 100 damaged audit events that this node has read since its start. */

@@ -39,7 +39,7 @@ const BY_KIND: { readonly [Kind in FieldKind]?: (field: Field) => z.ZodType } = 
   grants: () =>
     z
       .array(z.string({ error: 'must be a string' }).meta({ minLength: 1, maxLength: 129 }), { error: 'must be a list of scopes' })
-      .max(MAX_GRANTS, { error: `must be at most ${MAX_GRANTS} scopes` }),
+      .max(MAX_GRANTS, { error: `must have at most ${MAX_GRANTS} scopes` }),
   resources: () =>
     readWith((input) => readResources([], input), {
       type: 'object',

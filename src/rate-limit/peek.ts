@@ -26,7 +26,7 @@ type Peek = {
 }
 
 /**
- * Returns the state of the limits that `keyOf` returns a key for. Takes nothing.
+ * Returns the state of the limits that `keyOf` returns a key for, without using any of them up.
  *
  * @throws StoreUnavailableError `store_unavailable`, if a limiter fails and `onFailure` is `refuse`
  */

@@ -68,7 +68,7 @@ export class Rates {
     if (walk !== undefined) this.#spent.set(later, walk)
   }
 
-  /** Returns the points that this subject's use took, because the use did not take place. Only the first call has an effect. */
+  /** Gives back the points that this subject's use took, because the use did not take place. Only the first call has an effect. */
   giveBack(subject: object): void {
     const walk = this.#spent.get(subject)
     if (walk === undefined || walk.isReturned) return

@@ -35,7 +35,7 @@ export type CallSite = {
 export function callOut<T>(site: CallSite, call: () => MaybePromise<T>): MaybePromise<T>
 export function callOut<T>(site: CallSite, call: () => unknown, read: (answer: unknown) => T): MaybePromise<T>
 export function callOut(site: CallSite, call: () => unknown, read: (answer: unknown) => unknown = (answer) => answer): unknown {
-  // Without a copy, because verifications may pass here.
+  // Without a copy, because verifications may go through here.
   const leftMs = (Object.hasOwn(site, 'leftMs') ? site.leftMs : undefined) ?? site.deadlineMs
   let pending: Promise<unknown>
   try {

@@ -1,7 +1,7 @@
 import type { ListedEvent } from '../model/event.js'
 
 /**
- * The maximum number of events that one call of `events` examines if some of them may not match, because an actor chooses the filters, and a log has
+ * The maximum number of events that one call to `events` examines if some of them might not match, because an actor chooses the filters, and a log has
  * millions of events.
  */
 export const MOST_EXAMINED = 5_000

@@ -120,7 +120,7 @@ export const FAULT_PLACES: { readonly [Place in OwnPlace]: FaultHelp } = {
   webhook: { code: 'LATCHKEY_WEBHOOK_FAILED', advice: 'Check the receiver; later events wait for this one, in order.' },
 }
 
-// A symbol of the global registry, because a store may come from another copy of the package than the reporter.
+// A symbol in the global registry, because a store may come from another copy of the package than the reporter.
 const ADVISED: symbol = /* @__PURE__ */ Symbol.for('latchkey.advised')
 
 /** Marks an error whose message already says what to do, so that its log line adds no general advice. */

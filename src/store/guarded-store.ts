@@ -84,8 +84,8 @@ export class GuardedStore extends StoreCalls {
   }
 
   /**
-   * Reads the record with this ID, in order to change it. Throws if part of its row is unreadable, because an incomplete record must not be written back. For a
-   * caller that must not know of such a row, it does not exist.
+   * Reads the record with this ID, in order to change it. Throws if part of its row is unreadable, because an incomplete record must not be written back. If
+   * the caller must not know that such a row exists, returns `undefined`.
    */
   async findOne(id: string, mayKnow?: (row: Partial<StoredToken>) => boolean): Promise<StoredToken | undefined> {
     const ids = [id]

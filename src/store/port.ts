@@ -176,7 +176,7 @@ export type RevocationStamp = {
 /** Result of a bulk revocation: the number of tokens that it revoked, the events that it wrote (one for each affected tenant), and those placed before them. */
 export type BulkResult = { readonly count: number; readonly events: readonly StoredEvent[]; readonly placed?: readonly StoredEvent[] }
 
-/** The maximum number of events that one call of `placeEvents` places. */
+/** The maximum number of events that one call to `placeEvents` places. */
 export const PLACED_AT_ONCE = 100
 
 /** A page of the change feed. */

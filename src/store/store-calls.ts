@@ -84,7 +84,7 @@ export class StoreCalls {
     return Object.assign(Object.create(this), { allowance })
   }
 
-  /** Returns the same store for long work. Each call of a verb first waits for `turn`, which yields to other work when its turn is over. */
+  /** Returns the same store for long work. Each call to the store first waits for `turn`, which yields to other work when its turn is over. */
   givingWay(turn: () => Promise<void>): this {
     return Object.assign(Object.create(this), { turn })
   }

@@ -106,7 +106,7 @@ export function createCallTurns(monotonic: () => number): () => Promise<void> {
 function yieldOnce(): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve)
-    // If a host's test uses fake timers, the fake timer may never fire, so everything else that may be real resumes the work as well.
+    // If a host's test uses fake timers, the fake timer may never fire, so every other timer that may be real also resumes the work.
     if (setTimeout !== original) original(resolve)
     const { setImmediate }: { readonly setImmediate?: (run: () => void) => unknown } = globalThis
     setImmediate?.(resolve)

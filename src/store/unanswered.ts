@@ -10,16 +10,16 @@ export function noteUnanswered(error: unknown): void {
 }
 
 /**
- * Returns whether a read failed because the store did not answer. Other reads were refused in this process, for example because of their caller's share, or the
- * store's answer cannot be used: then nothing may be accepted in its place.
+ * Returns whether a read failed because the store did not answer. Any other failed read was refused in this process, for example because of its caller's
+ * share, or got an answer that cannot be used: then nothing may be accepted in its place.
  */
 export function isUnanswered(error: unknown): boolean {
   return isLatchkeyError(error) && error.code === 'store_unavailable' && noted.has(error)
 }
 
 /**
- * Makes a call of the store whose answer is passed to `read`. If it fails without an answer, its error is noted, unless `isRefused` returns that this process
- * makes no such calls.
+ * Makes a call to the store whose answer is passed to `read`. If it fails without an answer, its error is noted, unless `isRefused` reports that this
+ * process makes no such calls.
  */
 export function notingUnanswered<T>(
   isRefused: () => boolean,

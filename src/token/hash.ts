@@ -16,7 +16,7 @@ const DIGEST = 32
 /** Room for the text after the inner pad. The longest token has 91 characters. */
 const ROOM = 192
 
-/** SHA-256 of `latchkey`, and HMAC-SHA-256 of it under itself. The portable engine would have to be compiled to compute them on every start. */
+/** SHA-256 of `latchkey`, and HMAC-SHA-256 of it under itself. To compute them on every start, the portable engine would have to be compiled. */
 const KNOWN = {
   sha256: '03e759a06bdcbf94112732b9439cf6889f4c7c295159eb1a21c8a0ac7ecb2e42',
   hmacSha256: 'aaea954262f08038a4673c9cad1626acb644d5ff136f7056043cdf9b06ae61fd',

@@ -29,7 +29,7 @@ export function isPacked(packed: string, digest: string): boolean {
   return difference === 0
 }
 
-/** Returns the code of a lowercase hexadecimal digit, without a branch or a look-up that would depend on it. */
+/** Returns the code of a lowercase hexadecimal digit, without a branch or a lookup that would depend on it. */
 function digitOf(value: number): number {
   return 48 + value + (((9 - value) >> 31) & 39)
 }

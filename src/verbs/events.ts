@@ -47,7 +47,8 @@ const page = {
   order: z
     .enum(['newest', 'oldest'], { error: 'must be newest or oldest' })
     .meta({
-      description: 'Oldest first follows the audit log: a page with events always has a nextCursor, from which later events can be read.',
+      description:
+        'Use oldest first to follow the audit log: a page with events always has a nextCursor, from which later events can be read.',
     })
     .optional(),
   cursor: cursorShape,

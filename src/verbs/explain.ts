@@ -46,7 +46,7 @@ export const explainFields: { readonly [Name in keyof Given]-?: z.ZodType<Given[
         z
           .array(scopeName)
           .min(1, { error: 'must name a scope' })
-          .max(MAX_SCOPES, { error: `must be at most ${MAX_SCOPES} scopes` }),
+          .max(MAX_SCOPES, { error: `must have at most ${MAX_SCOPES} scopes` }),
       ],
       {
         error: 'must be the plain name of a scope, such as inventory:read, or a list of them',

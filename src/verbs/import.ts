@@ -45,7 +45,7 @@ export async function importTokens(context: Context, actor: ReadActor, rows: unk
   const run = new ImportRun(context, actor, { format: formatOf(context, format), map, dryRun })
   const giveWay = createTurns(context.settings.monotonic)
   const tellProgress = async (): Promise<void> => {
-    // If no row of the batch is to be written, nothing calls the store, whose calls give way.
+    // If no row of the batch is to be written, nothing calls the store, whose calls yield to other work.
     await giveWay()
     await run.write()
     await onProgress?.(run.progress)

@@ -28,7 +28,7 @@ const shape: z.ZodType<Given> = z.strictObject({ head: headShape.optional(), hid
  */
 export async function proveEvent(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<EventProof> {
   checkSeesAll(actor, 'a proof')
-  if (typeof id !== 'string') throw new InvalidInputError('id', 'must be the ID of an event, a string')
+  if (typeof id !== 'string') throw new InvalidInputError('id', 'must be the ID of an event, as a string')
   refuseUndefined(input, ['head', 'hide'])
   const { head, hide = [] } = readShape(shape, input === undefined ? {} : input, 'proveEvent()')
   const { prefix } = context.settings

@@ -148,7 +148,7 @@ async function clearUsage({ store, settings }: Context, tokens: readonly ListedT
 
 const always = async (): Promise<boolean> => true
 
-/** The tokens of each node that upkeep could not remove. It does not try again until this node restarts, because each attempt is a failed change. */
+/** For each node, the tokens that upkeep could not remove. It does not try again until this node restarts, because each attempt is a failed change. */
 const kept: WeakMap<RecordCache, Set<string>> = new WeakMap()
 const MOST_KEPT = 10_000
 

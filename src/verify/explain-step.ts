@@ -8,7 +8,7 @@ import type { StoredToken } from '../model/record.js'
 export type Moment = {
   readonly record: StoredToken
   readonly at: number
-  /** Whether `at` is in the past. The owner's permissions, the rate limits and the options are known only for the present. */
+  /** Whether `at` is in the past. The owner's permissions, the rate limits and the options are known only for the current time. */
   readonly past: boolean
   /** Whether the settings in `record` are those of the instant. Whether it was revoked is always known. */
   readonly known: boolean

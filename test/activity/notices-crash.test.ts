@@ -9,7 +9,7 @@ const NOTIFIER = new URL('./crash/notifier.ts', import.meta.url)
 const DAY = 86_400_000
 const TOKENS = 60
 
-describe.each(await everyKind())('notices of nodes that are killed while they write them on $kind', ({ kind, skip }) => {
+describe.each(await everyKind())('notices on $kind, written by nodes that are killed in the meantime', ({ kind, skip }) => {
   it.skipIf(skip)(
     'writes each notice once per token and threshold, whichever node continues after a crash',
     async () => {

@@ -28,7 +28,7 @@ function filled(count: number) {
 const tenant = (tenantId: string) => compileFilters([{ tenantIds: [tenantId] }])
 const tested = (all: readonly { tests: number }[]) => all.reduce((sum, { tests }) => sum + tests, 0)
 
-it('a bulk change hides the entries that match at once, and tests no other entry', () => {
+it('a bulk change immediately hides the entries that match, and tests no other entry', () => {
   const { entries, all } = filled(10_000)
   entries.dropWhere(tenant('even'))
   expect(tested(all)).toBe(0)

@@ -269,7 +269,7 @@ it.each([
   expect(healthChecks(health as never, true).at(-1)).toMatchObject({ name: `consumer ${name}`, advice })
 })
 
-it('doctor shows the name of a consumer without control characters, also beside its advice', async () => {
+it('doctor shows the name of a consumer without control characters, including in its advice', async () => {
   const text: string[] = []
   const stdout = new PassThrough().on('data', (piece) => text.push(String(piece)))
   const name = 'consumer a\u001b]0;owned\u0007\u001b[2K\u001b[1A\u202eb'

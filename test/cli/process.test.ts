@@ -264,7 +264,7 @@ export const tokens = all[Kind.inner]
     expect([code, stderr]).toEqual([0, ''])
   })
 
-  it('a TypeScript configuration that cannot be read is reported with what to install', async () => {
+  it('the error for a TypeScript configuration that cannot be read says what to install', async () => {
     const hook =
       'export async function resolve(name, at, next) { if (name !== "jiti") return next(name, at); throw Object.assign(new Error("no"), { code: "ERR_MODULE_NOT_FOUND" }) }'
     const file = shell.write(

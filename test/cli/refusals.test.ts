@@ -119,7 +119,7 @@ export default latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { a
     expect(stderr).toContain('\nNote: this command has a memory store of its own, which ends with the command. ')
   })
 
-  it.each(['a b', 'a,b'])('one option with two scopes, %s, is refused with the form for several', async (scopes) => {
+  it.each(['a b', 'a,b'])('an option that contains two scopes, %s, is refused, and the error shows how to pass several', async (scopes) => {
     const { code, stderr } = await shell.run('create', '--name', 'x', '--scope', scopes)
     expect([code, stderr]).toEqual([2, expect.stringContaining('--scope takes one scope: repeat it, as in --scope inventory:read --scope')])
   })

@@ -147,7 +147,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
     }),
   )
 
-  it('holding Enter in the form creates nothing until Enter is pressed again in the review', () =>
+  it('holding down Enter in the form creates nothing until Enter is pressed again in the review', () =>
     play({}, async ({ page, world }) => {
       await press(page, 'Create token')
       await chooseEveryTenant(page)

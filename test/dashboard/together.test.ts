@@ -99,7 +99,7 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
       expect(await dialog.getByText(/\b(them|their)\b/i).count()).toBe(0)
     }))
 
-  it('Revoke all shows how many tokens are in use, how often, and when last, before the button is pressed', () => {
+  it('Revoke all shows how many tokens are in use, how often, and when they were last used, before the button is pressed', () => {
     let ids: ReadonlyMap<string, string> = new Map()
     return play({ before: async (world) => (ids = await seed(world)) }, async ({ page, world }) => {
       await press(page, 'Revoke all')

@@ -69,7 +69,7 @@ it.each(MIDDLEWARE)('on %s, wrong arguments are rejected with a hint about what 
     [adapter.authenticate, [tokens, first, {}, next], 'options: must be an object of options, not a request'],
     [adapter.authenticate, [tokens, request], 'options: must be an object of options, not a request'],
     [adapter.protect, [tokens], 'at least one scope'],
-    [adapter.protect, [tokens, 'inventory:read', { optional: true }], 'an option is for authenticate(tokens, { optional })'],
+    [adapter.protect, [tokens, 'inventory:read', { optional: true }], 'options belong in authenticate(tokens, { optional })'],
     [adapter.protect, [Promise.resolve(tokens), 'inventory:read'], 'not a promise: await it'],
     [adapter.management, [undefined, { actor }], 'tokens: must be the result of latchkey(options)'],
     [adapter.management, [{ tokens, actor }], 'not an object that contains it'],

@@ -255,7 +255,7 @@ describe.each(['Express', 'Fastify'] as const)('Nest on %s', (platform) => {
     expect(await Promise.all(found)).toEqual([403, 403, 200])
   })
 
-  it('a request that passes guards on class and method is decided and counted once, under its route', async () => {
+  it('a request that passes guards on the class and the method is decided and counted once, under its route', async () => {
     const warned = vi.fn()
     const { tokens, token, id } = await kit()
     const call = await start(platform, { tokens, onWarning: warned })

@@ -99,7 +99,7 @@ describe('lookups for a token without refusals left', () => {
   it.each([
     ['refused', unreached, 403, { resource_denied: 4, rate_limited: 16 }],
     ['failed', fails, 503, { rate_limited: 16 }],
-  ] as const)('%s lookups are bounded although another part of each request is refused meanwhile', async (_how, lookup, status, events) => {
+  ] as const)('%s lookups are bounded even while another part of each request is refused', async (_how, lookup, status, events) => {
     const { tokens, token, record } = await start()
     const counted = counting(lookup)
     const statuses: (number | undefined)[] = []

@@ -104,7 +104,7 @@ describe('a part of a web request that begins while another part is being decide
 })
 
 describe('parts of a web request that run at the same time', () => {
-  it('a part without the address of the client does not share the answer for a part with it', async () => {
+  it('a part that does not pass the address of the client does not share the answer for a part that does', async () => {
     const tokens = start({ owner: async () => ({ scopes: ['a:read'] }) })
     const { token } = await tokens.system.create({ name: 'ERP', scopes: ['a:read'], ownerId: 'ada', allowedIps: ['192.0.2.1'] })
     const statuses = async (...ips: readonly (string | undefined)[]): Promise<number[]> => {

@@ -10,7 +10,7 @@ const CLASSES = Object.entries(errors)
   .map(([name]) => name)
 const BARE = new RegExp(`\\binstanceof (?:${[...CLASSES, 'Error', 'TypeError', 'RangeError'].join('|')})\\b`)
 
-it('no source checks errors with instanceof, which fails for a second copy of the package and for another realm', async () => {
+it('no source file checks errors with instanceof, which fails for a second copy of the package and for another realm', async () => {
   expect(CLASSES).toContain('LatchkeyError')
   const found: string[] = []
   for (const folder of ['src', 'adapters']) {

@@ -231,7 +231,7 @@ describe('a use that an earlier guard admitted', () => {
   it.each([
     ['refused', () => revoked],
     ['undecided', fails],
-  ])('a guard of another decider of the same instance decides itself after a decision that is %s', async (_how, answer) => {
+  ])('a guard of another decider of the same instance makes its own decision after a decision that is %s', async (_how, answer) => {
     const own = fakeTokens(async () => {
       await pause(5)
       return answer()

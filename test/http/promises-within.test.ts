@@ -49,7 +49,7 @@ it('a resource function that returns a long list of promises denies the request'
   expect(response?.status).toBe(403)
 })
 
-it('a session of a class, with a getter that throws, is answered with 503 if its scopes are a promise', async () => {
+it('a session that is a class instance with a getter that throws is answered with 503 if its scopes are a promise', async () => {
   class Session {
     readonly scopes = lookup()
     get id(): string {

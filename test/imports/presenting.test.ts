@@ -118,7 +118,7 @@ it('imported tokens keep working after the pepper is changed, and a leak report 
   expect(items).toMatchObject([{ details: { url: 'https://x.example/?key=…', source: 'log of …' } }])
 })
 
-it('stores no text of an imported token in a leak report, however the URL encodes it', async () => {
+it('stores no part of an imported token in a leak report, however the URL encodes the token', async () => {
   const sanctum = sanctumTokens()
   const tokens = accepting([sanctum])
   const token = `7|${'kE3'.repeat(16)}`

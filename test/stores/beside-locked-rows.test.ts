@@ -274,7 +274,7 @@ describe.skipIf(onMysql.skip)(`rows that host transactions lock on MySQL ${onMys
     expect(await rows('select id from latchkey_outbox')).toEqual([])
   })
 
-  it('a placed event that a host transaction has locked does not make later calls of placeEvents wait for the feed', async () => {
+  it('a placed event that a host transaction has locked does not make later calls to placeEvents wait for the feed', async () => {
     await createdAndHeld('a')
     expect(await store().placeEvents?.('acme')).toHaveLength(1)
     const feed = await onMysql.connect(place())

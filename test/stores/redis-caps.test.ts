@@ -100,7 +100,7 @@ describe.skipIf(redis.skip)(`caps during a bulk revocation in Redis ${redis.skip
   ]
 
   it.each(cases)(
-    'Redis creates a token at once unless the revocation of $revoked may revoke tokens that its cap counts',
+    'Redis creates a token immediately unless the revocation of $revoked may revoke tokens that its cap counts',
     async ({ revoked, free, waiting }) => {
       await beginRevoking(revoked)
       for (const counted of waiting)

@@ -58,7 +58,7 @@ it('an escaped login is required in the URL of a Redis socket', () => {
   expect(messageOf(() => redisStore({ url: 'unix:///run/%zz.sock' }))).toContain('or the path of a socket')
 })
 
-it.each(STORES)('a port that is not a number in a %s URL is named', (scheme, store) => {
+it.each(STORES)('the error for a %s URL names a port that is not a number', (scheme, store) => {
   for (const host of ['db.example:hunter2', 'db.example:99999', 'a:1,b:2', '[::1]:x']) {
     const message = messageOf(() => store({ url: `${scheme}://app@${host}/0` }))
     expect(message).toContain(`must have a port number after the host, as in ${scheme}://user:password@host:1234`)

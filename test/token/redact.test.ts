@@ -16,7 +16,7 @@ test('builds the hint of a token from its prefix and four characters of its ID',
   expect(hintOf('a', 'vg5EzFsyKALaJdXL')).toBe('a_vg5E…')
 })
 
-test('redaction leaves no 12 characters of a secret, whichever part is shown, in whatever case and surroundings', () => {
+test('redaction never leaves 12 characters of a secret in a row, whatever part is shown, in any case and any surrounding text', () => {
   const secret = fc.stringMatching(/^[0-9A-Za-z_%+/="-]{12,80}$/)
   const around = fc.stringMatching(/^[ -~]{0,20}$/)
   fc.assert(

@@ -7,7 +7,7 @@ import { ownFolder } from '../stores/sql/databases.js'
 it.each([
   ['the erased fields', "erased = '{'"],
   ['the salt', "salt = x'00ff'"],
-])('erase erases everything else and names the event if %s of one event cannot be read', async (_what, damage) => {
+])('erase() erases everything else and names the event if %s of one event cannot be read', async (_what, damage) => {
   const folder = await ownFolder()
   onTestFinished(() => folder.remove())
   const path = folder.path('tokens.db')

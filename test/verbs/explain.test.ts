@@ -21,7 +21,7 @@ function timed(options: Partial<LatchkeyOptions<Scope>> = {}) {
 const stepsOf = async (tokens: Latchkey<Scope>, id: string, input?: ExplainInput) =>
   Object.fromEntries((await tokens.system.explain(id, input)).steps.map((step) => [step.step, step]))
 
-describe('explain for the present', () => {
+describe('explain() at the current time', () => {
   it('an explanation contains every step in the order of the decision, with the facts that decide it', async () => {
     const { tokens } = timed()
     const { record } = await mint(tokens, { allowedIps: ['10.0.0.0/8', '192.0.2.7'], expiresIn: '1d', resources: { warehouse: ['w1'] } })

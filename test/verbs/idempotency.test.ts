@@ -213,7 +213,7 @@ describe('rotate with an idempotency key', () => {
     expect(await verdict(tokens.verify(first.token ?? ''))).toBe('ok')
   })
 
-  it('does not confuse the same idempotency key for rotations of two tokens', async () => {
+  it('treats the same idempotency key separately for rotations of two tokens', async () => {
     const tokens = instance()
     const a = await mint(tokens)
     const b = await mint(tokens)

@@ -46,7 +46,7 @@ it('a polluted `all` does not revoke the tokens of every tenant', async () => {
   expect(await verdict(tokens.verify(token))).toBe('ok')
 })
 
-it('a polluted `ip` is not the address of a verification', async () => {
+it('a polluted `ip` is not used as the address of a verification', async () => {
   const tokens = instance()
   const { token } = await mint(tokens, { allowedIps: ['192.0.2.7'] })
   pollute('ip', '192.0.2.7')

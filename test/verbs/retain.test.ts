@@ -192,7 +192,7 @@ describe('retention', () => {
     await expect(make('once', { idempotencyKey: 'k1' })).rejects.toMatchObject({ code: 'idempotency_key_reused' })
   })
 
-  it('removes tokens that ended long ago, with their usage, and records it in the audit log', async () => {
+  it('removes tokens that ended long ago, with their usage, and records the removal in the audit log', async () => {
     const { make, pass, sweep, handle, actions } = node(kept({ dead: '90d' }))
     const [revoked, expired, late, alive] = [await make(), await make('b', { expiresIn: '1d' }), await make(), await make()]
     await handle.revoke(revoked)

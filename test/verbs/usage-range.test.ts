@@ -174,7 +174,7 @@ describe('usage of several tokens', () => {
     expect(summed.reduce((all, count) => all + count, 0)).toBeLessThan(200_000)
   })
 
-  it('adds up one very busy token among quiet ones in parts of its range, in steps of any length', async () => {
+  it('adds up the counters of one very busy token among quiet ones part by part, in steps of any length', async () => {
     const now = Date.UTC(2030, 5, 1)
     const store = memoryStore()
     const tokens = instance({ store, clock: () => now })
@@ -233,7 +233,7 @@ describe('usage of several tokens', () => {
     expect(reads).toBeLessThan(100)
   })
 
-  it('adds up the many counters of a busy hour, and refuses a report only beyond what a store may add up at once', async () => {
+  it('adds up the many counters of a busy hour, and refuses a report only if it needs more counters than a store may add up at once', async () => {
     const now = Date.UTC(2030, 5, 1)
     const inner = memoryStore()
     const inAnHour = { count: 10_001 }

@@ -43,7 +43,7 @@ describe('introspection while the owner callback fails', () => {
     expect((await tokens.system.events({ tokenId: id, action: 'token.reused' })).items).toHaveLength(1)
   })
 
-  it('introspection reports a token that the caller may not know as inactive without calling the owner callback', async () => {
+  it('introspection reports a token that the caller must not learn about as inactive, without calling the owner callback', async () => {
     const { tokens, token, fail, asked } = await world()
     const inside = internalsOf(tokens)
     fail()

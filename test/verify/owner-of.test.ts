@@ -33,7 +33,7 @@ function directory() {
 }
 
 describe('concurrent verifications of a token with an owner', () => {
-  it('the callback is called for an owner who is gone at most 100 times and then ten times a second, however slowly it answers', async () => {
+  it('for an owner who is gone, the callback is called at most 100 times, and then ten times a second, however slowly it answers', async () => {
     const { tokens, state, verifyAtOnce } = directory()
     const { token } = await mint(tokens, { ownerId: 'u1' })
     await tokens.verify(token)

@@ -31,7 +31,7 @@ export function periodOf(instant: number): number {
 /** The maximum number of addresses to return, most recent first. */
 const MAX_ADDRESSES = 1_000
 
-/** The number of IDs per script when reporting usage, and of counters after which a script stops. */
+/** The number of IDs per script when reporting usage, and the number of counters after which a script stops. */
 const REPORT_STEP = 50
 const REPORT_COUNTERS = 10_000
 

@@ -4,7 +4,7 @@ import type { Connection } from './connection.js'
 import { decodeListed, encodeEvent, flagOf, isOfAnother, listOf, unexpected } from './encode.js'
 import { scripts } from './scripts.js'
 
-/** The number of tokens per script when trimming usage, and of counters after which a script stops. */
+/** The number of tokens per script when trimming usage, and the number of counters after which a script stops. */
 const TRIM_STEP = 10
 const TRIM_COUNTERS = 10_000
 

@@ -54,7 +54,7 @@ export type ClientOptions = {
    */
   readonly origins?: readonly string[] | undefined
   /**
-   * How long one call of the management API, `load` or `save` may take.
+   * How long one call to the management API, `load` or `save` may take.
    *
    * @default '10s'
    */

@@ -37,7 +37,7 @@ export function createRenewals({ report, deadlineMs }: Settings, renew: Renew, i
   let failure: ClientError | undefined
   /** Whether the server may have rotated the token even though no response said so. A later refusal does not show that it has not. */
   let mayHaveRotated = false
-  /** The calls of `force` that have not finished. */
+  /** The calls to `force` that have not finished. */
   const forced: Set<Promise<void>> = new Set()
 
   function fail(error: unknown): ClientError {

@@ -69,10 +69,10 @@ const reader = objectOf({
 /**
  * Moves all data of a prefix from one store to another, in three steps, each of which may be repeated:
  *
- * 1. `copy`: copies while changes continue. Each run writes only the differences. 2. `fence`: from here on both instances refuse changes with 503
- * `store_moving`, while verification continues on both. Copies the rest, and compares every row of both stores. If that fails, changes are accepted
- * again, unless a store does not respond; then run it again, or run `cancel`. 3. `open`: the old instance no longer verifies tokens, and the
- * new one accepts changes. This cannot be undone.
+ * 1. `copy`: copies while changes continue. Each run writes only the differences.
+ * 2. `fence`: from here on, both instances refuse changes with 503 `store_moving`, while verification continues on both. Copies the rest, and
+ *    compares every row of both stores. If that fails, changes are accepted again, unless a store does not respond; then run it again, or run `cancel`.
+ * 3. `open`: the old instance no longer verifies tokens, and the new one accepts changes. This cannot be undone.
  *
  * Before that, `cancel` ends the move: the old instance accepts changes again, and the new one accepts no tokens. Usage that the new instance counts
  * between steps 2 and 3 waits in memory on its nodes. Single-use tickets are not copied.

@@ -177,7 +177,8 @@ async function readForm(request: Request): Promise<URLSearchParams> {
   if (form.get('subject_token_type') !== ACCESS_TOKEN)
     throw oauthError(400, 'invalid_request', `subject_token_type must be ${ACCESS_TOKEN}`)
   const requested = form.get('requested_token_type') ?? ACCESS_TOKEN
-  if (requested !== ACCESS_TOKEN && requested !== JWT) throw oauthError(400, 'invalid_request', 'requested_token_type cannot be issued')
+  if (requested !== ACCESS_TOKEN && requested !== JWT)
+    throw oauthError(400, 'invalid_request', 'tokens of this requested_token_type cannot be issued')
   // RFC 8693 §2.1: actor_token_type must not come without an actor_token, and there is none here.
   if (form.has('actor_token') || form.has('actor_token_type')) throw oauthError(400, 'invalid_request', 'actor_token is not supported')
   return form

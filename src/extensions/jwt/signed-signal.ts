@@ -10,7 +10,7 @@ const collected: ReturnType<typeof createCollected> = createCollected()
 /**
  * Opens the signal of a signed token for one request. It fires when the token expires or when the signal of its parent fires, if there is one.
  *
- * Nothing here references the controller of a signal without listeners, so that it may be garbage-collected long before the token ends.
+ * Nothing here references the controller of a signal without listeners, so that it can be garbage-collected long before the token ends.
  */
 export function openSignal(endsInMs: () => number, parent: RequestSignal | undefined): RequestSignal {
   let timer: ReturnType<typeof startTimer> | undefined

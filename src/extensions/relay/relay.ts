@@ -83,7 +83,7 @@ export class Relay {
     else await this.#store.renewLease(lease)
   }
 
-  /** Ends the lease of a node that is leaving. Renewals that still wait somewhere would otherwise be written afterwards. */
+  /** Ends the lease of a node that is leaving. Renewals that still wait somewhere would otherwise be written afterward. */
   async release(lease: NodeLease): Promise<void> {
     this.#asks.release(lease)
     await this.#reader?.settled()

@@ -43,7 +43,7 @@ export type Webhooks = {
   resend(letter: DeadLetterInput): Promise<Resent>
   /** Removes a dead letter from the list. */
   discard(letter: DeadLetterInput): Promise<void>
-  /** Waits for deliveries in progress, at most for the `deadline` option, and lets other nodes continue. `close()` of the instance does the same. */
+  /** Waits for deliveries in progress, for at most the `deadline` option, and lets other nodes continue. `close()` of the instance does the same. */
   stop(): Promise<void>
 }
 

@@ -107,7 +107,7 @@ export const usageOfTokens: Route = {
   operationId: 'getUsageOfTokens',
   tag: 'Activity',
   summary: 'Get the usage of several tokens',
-  description: 'Counts in even time steps, for a sparkline beside each row of a list. Tokens that you cannot see are omitted.',
+  description: 'Counts in equal time steps, for a sparkline beside each row of a list. Tokens that you cannot see are omitted.',
   query: summariesShape,
   answers: [{ status: 200, description: 'Counts by step, for each token.', schema: usageSummaries }],
   refusals: [],

@@ -12,7 +12,7 @@ const queryShape = z.strictObject({
   ...fields,
   resource: z
     .array(z.string(), { error: 'must be a dimension and a value, such as warehouse=w1' })
-    .max(MAX_RESOURCES, { error: `must be at most ${MAX_RESOURCES} values` })
+    .max(MAX_RESOURCES, { error: `must have at most ${MAX_RESOURCES} values` })
     .meta({ description: 'A dimension and a value that the route names, such as `warehouse=w1`. Requires `scope`.' })
     .optional(),
 })

@@ -18,7 +18,7 @@ export const rotateOwnShape: z.ZodType<Body> = z
       .regex(/^[0-9A-Za-z]{16}$/, 'must be the ID of a token')
       .meta({
         description:
-          'The successor created by an earlier request with the same `Idempotency-Key` whose token never arrived: it is revoked immediately and replaced. The key must be a random (version 4) UUID.',
+          'The ID of the successor that an earlier request with the same `Idempotency-Key` created, if its token never arrived. It is revoked immediately and replaced. The key must be a random (version 4) UUID.',
       })
       .optional(),
   })

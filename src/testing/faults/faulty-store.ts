@@ -18,7 +18,7 @@ export type Fault =
   | { readonly do: 'drop' }
   /** The call reaches the store twice; the caller gets the second answer. */
   | { readonly do: 'duplicate' }
-  /** The call reaches the store after the next call of any method, or after 50 ms if there is none. */
+  /** The call reaches the store after the next call to any method, or after 50 ms if there is none. */
   | { readonly do: 'reorder' }
   /** The call does not reach the store, and is answered with `value`. */
   | { readonly do: 'answer'; readonly value: unknown }

@@ -13,13 +13,13 @@ export type HeldCall = StoreCall & {
 
 /** A store whose calls wait for the test. */
 export type HeldStore = TokenStore & {
-  /** Makes every later call of these methods wait. */
+  /** Makes every later call to these methods wait. */
   hold(...methods: readonly StoreMethod[]): void
-  /** Lets later calls of these methods pass, or of all methods if none is named. Calls that are already waiting keep waiting. */
+  /** Lets later calls to these methods pass, or to all methods if none is named. Calls that are already waiting keep waiting. */
   pass(...methods: readonly StoreMethod[]): void
-  /** Lets later calls of these methods pass, or of all methods if none is named, and releases waiting calls. */
+  /** Lets later calls to these methods pass, or to all methods if none is named, and releases waiting calls. */
   resume(...methods: readonly StoreMethod[]): Promise<void>
-  /** Resolves to the oldest waiting call of a method, skipping calls that `next` has already returned. If there is none yet, waits for one. */
+  /** Resolves to the oldest waiting call to a method, skipping calls that `next` has already returned. If there is none yet, waits for one. */
   next(method: StoreMethod): Promise<HeldCall>
   /** The calls that are waiting, oldest first. */
   readonly waiting: readonly HeldCall[]

@@ -20,7 +20,7 @@ export function honoRoutes(app: { readonly routes: readonly HonoRoute[] }): read
       .map((sample) => reached(method, sample))
       .filter((way) => way.includes(at))
     const guarded = ways.length > 0 && ways.every((way) => way.some((other) => other < at && isBefore(other, path)))
-    // A middleware and the handlers after it in one call of `get` are reported as one route.
+    // A middleware and the handlers after it in one call to `get` are reported as one route.
     return [{ methods: [method], path, guarded }]
   })
 

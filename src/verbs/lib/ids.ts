@@ -13,10 +13,10 @@ export const idsSchema: z.ZodType<readonly string[]> = z
     error: 'must be a list of IDs',
   })
   .min(1, { error: 'must contain at least one ID' })
-  .max(MOST, { error: `must be at most ${MOST} IDs` })
+  .max(MOST, { error: `must have at most ${MOST} IDs` })
   .meta({ description: `The tokens: at most ${MOST}.` })
 
-/** Returns which of the named tokens an actor can see. If some are missing, records that it asked for them. */
+/** Returns which of the named tokens an actor can see. If some are missing, records that the actor asked for them. */
 export async function visibleAmong(
   context: Context,
   actor: ReadActor,

@@ -49,7 +49,7 @@ export function importId(tokenId: string): string {
   return deriveId(['token.imported', tokenId])
 }
 
-/** One call of `import`: rows are added one by one and written in batches. */
+/** One call to `import`: rows are added one by one and written in batches. */
 export class ImportRun {
   readonly #context: Context
   readonly #actor: ReadActor

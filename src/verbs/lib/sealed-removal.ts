@@ -31,7 +31,7 @@ export class SealedRemoval {
     return new SealedRemoval(context, aged ?? { number: 0, lastSeq: 0 })
   }
 
-  /** Returns whether the event was sealed before the events that are kept, or is unchanged since it was sealed. Pass the events in ascending order. */
+  /** Returns whether the event was sealed before the events that are kept, or has not changed since it was sealed. Pass the events in ascending order. */
   async isSound(event: ListedEvent): Promise<boolean> {
     return this.isAged(event) || (await this.#leafOf(event.seq)) === digestToSeal(event)
   }

@@ -11,7 +11,7 @@ export const bare: Suite = {
       must(process.execPath, ['links.mjs'], folder),
     )
     for (const kind of ['import', 'require']) {
-      await bench.check(`a missing peer dependency is reported with what to install: ${kind}`, () =>
+      await bench.check(`the error for a missing peer dependency says what to install: ${kind}`, () =>
         must(process.execPath, ['missing-peers.mjs', kind], folder),
       )
     }

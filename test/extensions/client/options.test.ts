@@ -53,7 +53,7 @@ it.each<[unknown, string]>([
 
 it.each([undefined, null, '', 7, new URL('file:///tmp/token')])('fileStorage() rejects the path %j', (path) => {
   expect(() => fileStorage(path as never)).toThrow(
-    expect.objectContaining({ code: 'invalid_input', message: 'path: must be the path of the file that has the token' }),
+    expect.objectContaining({ code: 'invalid_input', message: 'path: must be the path of the file that contains the token' }),
   )
 })
 

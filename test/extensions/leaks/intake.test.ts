@@ -134,7 +134,7 @@ describe('large reports', () => {
     expect(await Promise.all([first.read, second.read])).toEqual([1000, 1000])
   })
 
-  it('reports that were read, refused or stopped free their memory', async () => {
+  it('memory is freed once a report has been read, refused or stopped', async () => {
     const intake = createIntake(1000)
     for (let at = 0; at < 20; at += 1) expect(await intake(post('x'.repeat(1000)), undefined, size)).toBe(1000)
     for (let at = 0; at < 20; at += 1) await expect(intake(post('x'.repeat(1001)), undefined, size)).rejects.toThrow('too large')

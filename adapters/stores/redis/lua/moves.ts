@@ -1,4 +1,4 @@
-/** `isFenced(prefix)`: returns whether a move refuses changes to this prefix (as JSON), or of any prefix if it is empty. */
+/** `isFenced(prefix)`: returns whether a move refuses changes to this prefix (as JSON), or to any prefix if it is empty. */
 export const refuseMoving: string = `
 local function isFenced(prefix)
   local moves = call('EXISTS', P .. 'moves') == 0 and {} or call('HGETALL', P .. 'moves')

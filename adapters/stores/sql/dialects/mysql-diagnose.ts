@@ -69,5 +69,5 @@ export function* diagnoseMysql(): Steps<StoreDiagnosis> {
   }
 }
 
-/** `NO_LOCK` and `NO_LOCK_NO_ADMIN` are stricter forms of MariaDB 12. */
+/** MariaDB 12 adds the stricter values `NO_LOCK` and `NO_LOCK_NO_ADMIN`. */
 const readsOnly = (value: string | undefined): boolean => value !== undefined && !/^(off|0)$/i.test(value)

@@ -15,7 +15,7 @@ const numbers: ReadonlyMap<number, Fault> = new Map([
   [1062, 'duplicate'],
   [1217, 'referenced'],
   [1451, 'referenced'],
-  // Row changed since it was read, deadlock.
+  // The row has changed since it was read; deadlock.
   [1020, 'contention'],
   [1213, 'contention'],
   [1205, 'waited'],

@@ -30,7 +30,7 @@ export type SqliteHandle = {
    * failed with SQLITE_BUSY, and until it is reset, every read of the handle sees the file as of that moment.
    */
   run<R>(query: CompiledQuery<R>): QueryResult<R>
-  /** Like `run`, in a transaction that may not hold the write lock yet. */
+  /** Like `run`, in a transaction that might not hold the write lock yet. */
   runLocked<R>(query: CompiledQuery<R>): QueryResult<R>
   /** Throws if a transaction is open, as BEGIN does. */
   refuseWithin(): void

@@ -64,7 +64,7 @@ function* steps(sql: Sql, change: Change, awaited: readonly string[]): Steps<Com
 /** Returns the first duplicate ID. */
 export const firstTwice = (ids: readonly string[]): string | undefined => ids.find((id, at) => ids.indexOf(id) !== at)
 
-/** Returns the ID among these that already exists. Called after the database reported a duplicate and rolled back. */
+/** Returns the first of these IDs that already exists. Called after the database reported a duplicate and rolled back. */
 const existing = async (sql: Sql, change: Change): Promise<string | undefined> => {
   for (const [table, list] of [
     ['tokens', change.inserts ?? []],

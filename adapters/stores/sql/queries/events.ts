@@ -118,7 +118,7 @@ const trail = (store: Sql, query: Limited, bulk: BulkPart): Rows =>
     .orderBy('seq', directionOf(query))
     .limit(query.limit) as unknown as Rows
 
-/** Reads one page of audit events. If many may not match, first finds out where to stop: counting positions in an index reads no events. */
+/** Reads one page of audit events. If many might not match, first finds out where to stop: counting positions in an index reads no events. */
 export const events = async (store: Sql, given: EventQuery): Promise<EventPage> => {
   if (given.tenantIds?.length === 0 || given.actions?.length === 0) return []
   const walk = walkOf(given)

@@ -28,8 +28,8 @@ const walkOf = ({ prefix, tenantIds, ownerId, createdBy }: ListQuery): Walk => {
 }
 
 /**
- * Returns whether a list on SQLite may have to skip almost all tokens that its index contains. The process can do nothing else during a statement, while other
- * servers work beside it, and find the quickest way themselves.
+ * Returns whether a list on SQLite may have to skip almost all tokens that its index contains. On SQLite, the process can do nothing else during a
+ * statement. The other databases run on servers of their own, and find the fastest plan themselves.
  */
 export const skips = ({ quirks }: Sql, query: ListQuery, folded: string, plan: Plan): boolean => {
   if (quirks.dialect !== 'sqlite' || plan.sort || plan.narrow !== undefined) return false

@@ -56,7 +56,7 @@ const atMost = async ({ builder, engine }: Sql, most: number, filter: TokenFilte
   return wide(result.rows[0]?.found ?? 0) <= most
 }
 
-/** When at most `FEW_EXPIRED` tokens of a prefix were last found to have expired. */
+/** The last time at which each prefix was found to have at most `FEW_EXPIRED` expired tokens. */
 const fewAt: WeakMap<Engine, Map<string, number>> = new WeakMap()
 
 /** Returns whether few tokens have expired. Counting them takes about half as long as finding and sorting them. */

@@ -13,7 +13,7 @@ export const removeEvents = async ({ builder, engine }: Sql, prefix: string, ids
 }
 
 function* trimCounts({ builder }: Sql, tokenIds: readonly string[], before: number): Steps<boolean> {
-  // Deletes by hours, which have few rows each, because most servers cannot limit a delete.
+  // Deletes hour by hour, because each hour has few rows and most servers cannot limit a delete.
   const { rows } = yield* ask(
     builder
       .selectFrom('usage_counts')

@@ -229,7 +229,7 @@ const exists = (event: StoredEvent): ConflictError =>
 /** How many times the two steps are tried. Under serializable isolation, any concurrent change would make the two steps fail. */
 const ATTEMPTS_IN_STEPS = 3
 
-/** The longest rest after an attempt that found a token locked. Otherwise, a revocation rests as long as its attempt took. */
+/** The longest pause after an attempt that found a token locked. Otherwise, a revocation pauses for as long as its attempt took. */
 const LONGEST_REST_MS = 5_000
 
 /** Runs the large revocations of each store one after another. They would wait for one another anyway, each holding a connection. */

@@ -8,7 +8,7 @@ import type { Tables } from '../schema/schema.js'
 import { wide } from '../schema/wide.js'
 import { trimAddresses } from './addresses.js'
 
-/** Rows per statement: with six columns each, they stay below every server's limit of parameters. */
+/** Rows per statement: with six columns each, they stay below every server's limit on parameters. */
 const ROWS = 4_000
 /** The number of nodes whose last batch is remembered. The nodes that have not sent one for the longest time are forgotten first. */
 const MAX_NODES = 10_000

@@ -23,7 +23,7 @@ export function* cutFeed({ builder, quirks }: Sql, upTo: string): Steps<void> {
   const { head, floor } = yield* quirks.bump(builder, 0)
   const { rows } = yield* ask(builder.selectFrom('feed').select(FEED_COLUMNS).where('id', '=', 1))
   const [feed, position] = [rows[0], positionOf(upTo)]
-  // A position that was cut off already is known too. Below the floor, entries may still be stored.
+  // A position that was already cut off is known too. Below the floor, entries may still be stored.
   const isKnown = feed !== undefined && position !== undefined && continues({ ...feed, floor: 0 }, position)
   const cut = isKnown ? Math.max(position.at, floor) : head
   yield* ask(builder.deleteFrom('changes').where('seq', '<=', cut))

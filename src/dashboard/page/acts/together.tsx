@@ -80,7 +80,7 @@ function Counted({
 
 const usedAt = ({ lastUsedAt }: Token): number => (lastUsedAt === undefined ? 0 : Date.parse(lastUsedAt))
 
-/** The number of recent calls of all these tokens. */
+/** The number of recent calls with all these tokens. */
 function Calls({ about, ids, more }: { readonly about: About; readonly ids: readonly string[]; readonly more: boolean }): JSX.Element {
   const span = useSpan(MONTH_HOURS)
   const { data, problem, loading } = useLoad(ids.join(), (signal) => loadCalls(ids, span, signal))

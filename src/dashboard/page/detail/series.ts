@@ -28,7 +28,7 @@ export function startsOf(range: Range, now: number = Date.now()): readonly numbe
 }
 
 /**
- * Returns the times from which calls count toward a bar. Calls are counted per full UTC hour: where midnight does not fall on a full hour, the hour around
+ * Returns the time from which calls count toward a bar. Calls are counted per full UTC hour: where midnight does not fall on a full hour, the hour around
  * it counts toward the new day, because at least half of it belongs there.
  */
 export const countedFrom = (start: number): number => Math.floor(start / HOUR) * HOUR

@@ -3,7 +3,7 @@ import { duration, moment } from '../lib/format.js'
 import { t } from '../lib/text.js'
 import { Name } from '../ui/who.js'
 
-/** Any value of a record, for a comparison: people and clients by name, everything else as plain text. */
+/** Any value of a record, for a comparison: people and tenants by name, everything else as plain text. */
 export function Value({ value, field }: { readonly value: unknown; readonly field: string }): JSX.Element {
   // No link: inside a label, a click on it would navigate away from the form.
   if (typeof value === 'string' && field === 'ownerId') return <Name kind="owners" id={value} />

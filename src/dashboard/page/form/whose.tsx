@@ -14,7 +14,7 @@ type Props = {
   readonly onChange: (change: Partial<Draft>) => void
 }
 
-/** Whose token it is: the client and the owner. A token for all clients is an explicit choice. */
+/** Whose token it is: the tenant and the owner. A token for all tenants is an explicit choice. */
 export function Whose({ draft, errors, me, onChange }: Props): JSX.Element {
   const { tenants } = useNames()
   const clients = useChoices('tenants', draft.tenantId)

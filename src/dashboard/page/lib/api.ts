@@ -71,7 +71,7 @@ async function callOnce<T>(path: string, options: Options & { readonly key: stri
 type Open = { readonly key: string; readonly bodies: readonly unknown[] }
 
 /**
- * Returns a function that sends a change which creates a token, however often the button is pressed. The key is kept until a response proves the
+ * Returns a function that sends a change that creates one token, however often the button is pressed. The key is kept until a response proves the
  * outcome; an expired session or a rate limit does not prove it. If the server performed an earlier version whose responses were all lost, that token is
  * returned with `earlier`, without the token string.
  */

@@ -48,7 +48,7 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
   const [acting, setActing] = useState<{ readonly token: Token; readonly act: Act } | undefined>()
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   const { tenants } = useNames()
-  // Sorted again once the names by which clients are shown are known.
+  // Sorted again once the names by which tenants are shown are known.
   const named = sortOf(place).column === 'client' && tenants !== undefined
   const loaded = useLoad(JSON.stringify([place, named]), (signal) => loadRows(place, me.prefix, tenants, signal))
   const { data: rows, problem, loading, reload } = loaded

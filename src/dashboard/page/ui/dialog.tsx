@@ -55,7 +55,7 @@ export function Dialog({ title, size = 'small', role, onClose, cross = true, onS
       class={`dialog ${size}`}
       aria-labelledby={id}
       onKeyDown={(event) => {
-        // If Enter is held in a field, it must not press the button of the dialog that follows.
+        // If Enter is held down in a field, it must not press the button of the dialog that follows.
         if (event.key === 'Enter' && event.repeat && !(event.target instanceof HTMLTextAreaElement)) event.preventDefault()
         if (event.key !== 'Escape') return
         event.preventDefault()

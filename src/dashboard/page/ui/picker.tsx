@@ -52,7 +52,7 @@ function Search({ kind, value, any, onChange, close }: Omit<Props, 'label' | 'sh
         {data !== undefined && !loading && problem === undefined && (
           <Found key={search} kind={kind} search={search} first={data} chosen={value} onChoose={choose} />
         )}
-        {/* A known ID can be typed. The list may not have it, such as a tenant without tokens. */}
+        {/* A known ID can be typed. The list may lack it, for example if a tenant has no tokens. */}
         {typed !== '' && !loading && data?.items.some(({ id }) => id === typed) !== true && (
           <Option id={typed} text={t('picker.typed', { text: typed })} chosen={value} onChoose={choose} />
         )}

@@ -59,7 +59,7 @@ export const explain = {
   'explain.do.unnamed': 'Enter the data above. The route must specify it, too.',
   'explain.do.undecided': 'Try again. If this continues, ask the administrator of this server.',
   'explain.not.not_given': 'Enter the caller’s address to find out.',
-  'explain.not.not_recorded': 'Known only for the present.',
+  'explain.not.not_recorded': 'Not recorded for past times.',
   'explain.not.events_incomplete': 'The audit events that would show it are missing.',
   'explain.not.not_counted': 'It cannot be read without counting a call.',
   'explain.not.owner_unknown': 'It depends on what the owner may do.',

@@ -13,7 +13,7 @@ const PRIVATE = 0o600
 /** Creates the file storage with the given lock timing. */
 export function createFileStorage(path: string, times: LockTimes = TIMES): Required<ClientStorage> {
   if (typeof path !== 'string' || path === '') {
-    throw new ClientError('invalid_input', 'path: must be the path of the file that has the token')
+    throw new ClientError('invalid_input', 'path: must be the path of the file that contains the token')
   }
   // The process may change its working directory later.
   const given = resolve(path)

@@ -32,7 +32,7 @@ export const commitCases: StoreCases = {
         const again = token(stage.prefix, { id: first.id, name: 'Impostor' })
         await ensureRefused(stage, { inserts: [again], events: [event(stage.prefix)] }, first.id, 'an insert with an existing ID')
         const other = token(`${stage.prefix}x`, { id: first.id })
-        await ensureRefused(stage, { inserts: [other], events: [] }, first.id, 'an insert with an existing ID of another prefix')
+        await ensureRefused(stage, { inserts: [other], events: [] }, first.id, 'an insert with an ID that exists under another prefix')
       },
     },
     {

@@ -168,7 +168,7 @@ export const filterCases: StoreCases = {
         })
         const names = await listNames(stage, { rotationDue: true })
         ensureSameMembers(names, ['due', 'due and inactive', 'expires next'], 'rotationDue must match only tokens due for rotation')
-        await insertNamed(stage, { 'due for long': { ...due, rotationDueAt: START - 1 } })
+        await insertNamed(stage, { 'long overdue': { ...due, rotationDueAt: START - 1 } })
         const from = await listNames(stage, { rotationDue: true, rotationDueFrom: START })
         ensureSameMembers(from, ['due', 'due and inactive', 'expires next'], 'rotationDueFrom must not match tokens that were due earlier')
         ensureEqual(

@@ -14,24 +14,27 @@ export const moveCases: StoreCases = {
         ensure(offered.length % 3 === 0, 'a store must implement all of readMove(), saveMove() and restore(), or none')
       },
     },
-    movable('a move replaces only the expected one, per prefix, and survives reopening', async (stage, store, second) => {
-      const { prefix } = stage
-      const { cursor } = await stage.store.changes(undefined, 1)
-      ensureEqual(await store.readMove(prefix), undefined, 'a new prefix must have no move')
-      ensureEqual(await store.saveMove(prefix, move('leaving'), move('fenced')), false, 'saveMove() must not replace a missing move')
-      const runs = Array.from({ length: 16 }, (_, index) => move('leaving', { runId: `run-${index}` }))
-      const won = await Promise.all(runs.map((next, turn) => (turn % 2 === 0 ? store : second).saveMove(prefix, undefined, next)))
-      ensureEqual(won.filter(Boolean).length, 1, 'exactly one of 16 concurrent saveMove() calls must succeed')
-      const written = runs[won.indexOf(true)]
-      ensureEqual(await second.readMove(prefix), written, 'the stored move must be the one whose saveMove() returned true')
-      ensure((await readFeed(stage.second, cursor)).everything, 'the feed must report that everything may have changed')
-      ensureEqual(await store.readMove(newPrefix()), undefined, 'another prefix must have no move')
-      await stage.store.close?.()
-      const again = await stage.reopen()
-      ensureEqual(await again.readMove?.(prefix), written, 'a move must survive reopening the store')
-      ensureEqual(await again.saveMove?.(prefix, written, undefined), true, 'saveMove() must remove the move that it expects')
-      ensureEqual(await again.readMove?.(prefix), undefined, 'the move must be gone after it is removed')
-    }),
+    movable(
+      'saving a move replaces only the expected move of the same prefix, and the move survives reopening',
+      async (stage, store, second) => {
+        const { prefix } = stage
+        const { cursor } = await stage.store.changes(undefined, 1)
+        ensureEqual(await store.readMove(prefix), undefined, 'a new prefix must have no move')
+        ensureEqual(await store.saveMove(prefix, move('leaving'), move('fenced')), false, 'saveMove() must not replace a missing move')
+        const runs = Array.from({ length: 16 }, (_, index) => move('leaving', { runId: `run-${index}` }))
+        const won = await Promise.all(runs.map((next, turn) => (turn % 2 === 0 ? store : second).saveMove(prefix, undefined, next)))
+        ensureEqual(won.filter(Boolean).length, 1, 'exactly one of 16 concurrent saveMove() calls must succeed')
+        const written = runs[won.indexOf(true)]
+        ensureEqual(await second.readMove(prefix), written, 'the stored move must be the one whose saveMove() returned true')
+        ensure((await readFeed(stage.second, cursor)).everything, 'the feed must report that everything may have changed')
+        ensureEqual(await store.readMove(newPrefix()), undefined, 'another prefix must have no move')
+        await stage.store.close?.()
+        const again = await stage.reopen()
+        ensureEqual(await again.readMove?.(prefix), written, 'a move must survive reopening the store')
+        ensureEqual(await again.saveMove?.(prefix, written, undefined), true, 'saveMove() must remove the move that it expects')
+        ensureEqual(await again.readMove?.(prefix), undefined, 'the move must be gone after it is removed')
+      },
+    ),
     movable(
       'while a move fences a prefix, changes to that prefix are refused and write nothing, and changes to other prefixes are accepted',
       async (stage, store) => {

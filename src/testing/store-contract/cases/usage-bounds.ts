@@ -124,7 +124,7 @@ export const usageBoundCases: StoreCases['cases'] = [
       ] as const) {
         const { counts, summed } = await stage.store.usage({ ...query, limit })
         ensureEqual(summed, expected, `usage() with stepMs and the limit ${limit} must add up ${expected} of 8 counters`)
-        ensure(counts.length <= expected, 'usage() with stepMs must not return more sums than it has added up counters')
+        ensure(counts.length <= expected, 'usage() with stepMs must not return more sums than the number of counters that it added up')
       }
       const one = await stage.store.usage({ tokenIds: [b.id], from, to: at(1401), stepMs: 5 * HOUR, limit: 8 })
       ensureEqual(
