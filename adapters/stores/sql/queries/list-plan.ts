@@ -4,6 +4,7 @@ import type { Sql } from '../context.js'
 import type { Engine } from '../engine.js'
 import { wide } from '../schema/wide.js'
 import { filterConditions } from './filter.js'
+import { atMostInSteps, MOST_TENANTS } from './list-walk.js'
 
 /** Up to this many rows are sorted; beyond it, the store walks the list in order until the page is full. */
 const FEW = 2_000
@@ -16,12 +17,6 @@ const SMALL_TENANT = 5_000
 /** Shorter strings contain no three-letter piece, and longer strings cannot be names. */
 const SEARCHABLE = { from: 3, to: 300 }
 
-/** At most one in 3,844 IDs begins with two given characters. */
-const SELECTIVE = 2
-
-/** Up to this many tenants are queried one by one. */
-export const MOST_TENANTS = 64
-
 /** How to find the rows of a list. */
 export type Plan = {
   /** An extra condition that uses a narrow index. */
@@ -32,7 +27,7 @@ export type Plan = {
    * The instant whose index the narrow condition uses. Read from the latest instant, that index is roughly in the order of the list, so little is left to sort.
    */
   readonly by?: 'expires_at' | 'rotation_due_at'
-  /** Force the server to begin with the index on names. */
+  /** SQLite has no statistics, and would often choose the wrong index. It can use only an index of the narrow condition, or that of IDs. */
   readonly hide?: true
 }
 
@@ -45,7 +40,9 @@ const NONE: Plan = { narrow: sql<SqlBool>`1 = 0`, sort: true }
 export type TooWide = NonNullable<TokenPage['tooWide']>
 
 /** Counts up to a bound, so counting never costs more than the query that it chooses. */
-const atMost = async ({ builder, engine }: Sql, most: number, filter: TokenFilter, narrow?: Expression<SqlBool>): Promise<boolean> => {
+const atMost = async (context: Sql, most: number, filter: TokenFilter, narrow?: Expression<SqlBool>): Promise<boolean> => {
+  if (context.quirks.dialect === 'sqlite' && narrow === undefined) return atMostInSteps(context, most, filter)
+  const { builder, engine } = context
   const rows = builder
     .selectFrom('tokens')
     .select(sql<number>`1`.as('one'))
@@ -83,7 +80,8 @@ const hasNameIndex = async ({ names, quirks, engine }: Sql): Promise<boolean> =>
   return wide(rows[0]?.found ?? 0) > 0
 }
 
-const named = async (context: Sql, query: ListQuery, folded: string): Promise<Plan | TooWide> => {
+/** Decides how to search for part of a name. */
+export const named = async (context: Sql, query: ListQuery, folded: string): Promise<Plan | TooWide> => {
   const { names, quirks, engine } = context
   const index = quirks.nameIndex
   const { length } = [...folded.slice(0, 2 * SEARCHABLE.to)]
@@ -121,8 +119,6 @@ const windowOf = ({ expiresFrom, expiresBefore, rotationDue, rotationDueFrom, no
  */
 export const planOf = async (context: Sql, query: ListQuery, folded: string): Promise<Plan | TooWide> => {
   if (query.ids !== undefined) return { sort: true }
-  // SQLite has no statistics, and would read all tokens of the prefix.
-  if (context.quirks.dialect === 'sqlite' && (query.idStartsWith ?? '').length >= SELECTIVE) return { sort: true, hide: true }
   if (folded !== '') return named(context, query, folded)
   const { prefix, tenantIds } = query
   if (tenantIds !== undefined && tenantIds.length > MOST_TENANTS) return { sort: await atMost(context, FEW, { prefix, tenantIds }) }
