@@ -32,15 +32,26 @@ interface NotInTheCatalogue {
   readonly notInTheCatalogue: true
 }
 
+/** The candidates as a suggestion. If a catalogue of several scopes has no closest one, its names themselves, without a suggestion. */
+type Suggested<Near extends string, First extends string = ScopeName> = [ScopeName] extends [Near]
+  ? First extends First
+    ? [ScopeName] extends [First]
+      ? `did you mean '${Near}'?` & NotInTheCatalogue
+      : First
+    : never
+  : `did you mean '${Near}'?` & NotInTheCatalogue
+
 /**
- * A scope of the registered instance is unchanged. Other text becomes a type that suggests the closest scope; text known only at run time becomes every
- * scope.
+ * A scope of the registered instance is unchanged. Other text becomes a type that suggests the closest scope; text known only at run time, and text that
+ * resembles no scope, becomes every scope.
  */
 export type Named<Written extends string> = Written extends ScopeName
   ? Written
   : string extends Written
     ? ScopeName
-    : `did you mean '${Nearest<Written>}'?` & NotInTheCatalogue
+    : Written extends `@${string}` | `${string}*`
+      ? 'must name a scope, not a wildcard or a group' & NotInTheCatalogue
+      : Suggested<Nearest<Written>>
 
 /** Editors offer the names of the catalogue, while any text is accepted: `Named` checks it. */
 type AnyName = ScopeName | (string & {})

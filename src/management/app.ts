@@ -35,6 +35,15 @@ const NOWHERE = '//'
 const ID = /^[0-9A-Za-z]{16}$/
 // A handler whose mount path is too short mistakes the last part of its own path for an ID.
 const NO_ID = 'there is nothing at this path: IDs consist of 16 letters and digits. Check the path on which the API is mounted'
+const NO_ID_TO_POST = `${NO_ID}. To create a token, send POST to the mount path`
+const USE_PATCH = '; to change some fields of a token, use PATCH'
+/** What to call instead of a method that other APIs have. */
+const INSTEAD: { readonly [call: string]: string } = {
+  'DELETE /:id': '; to end a token, use POST /:id/revoke',
+  'DELETE /': '; to end many tokens, use POST /revoke-all',
+  'PUT /:id': USE_PATCH,
+  'POST /:id': USE_PATCH,
+}
 
 /** Creates the handler of all routes. Its response depends only on the request and its caller. */
 export function createApp(
@@ -123,7 +132,7 @@ export function createApp(
   const callOf = async (route: Route, here: Here, allowance: Allowance): Promise<Received<Call>> => {
     const request = here.req.raw
     const id = route.path.startsWith('/:id') ? (here.req.param('id') ?? '') : ''
-    if (route.path.startsWith('/:id') && !ID.test(id)) throw new PathRefusal(NO_ID)
+    checkId(route.path, id)
     // A change is never refused because of the response format. The response is small, and the change may be urgent.
     if (route.method === 'GET') choose(request, false)
     const { searchParams } = new URL(request.url)
@@ -192,7 +201,13 @@ export function createApp(
       const preflight = 'access-control-allow-origin' in cors && preflightHeaders(allow, settings.credentialFields)
       return new Response(null, { status: 204, headers: { allow, ...preflight } })
     })
-    app.all(path, (here) => elsewhere(here, () => notAllowed(allow)))
+    app.all(path, (here) =>
+      elsewhere(here, () => {
+        const { method } = here.req
+        checkId(path, here.req.param('id') ?? '', method === 'POST' && path === '/:id' ? NO_ID_TO_POST : NO_ID)
+        return notAllowed(allow, INSTEAD[`${method} ${path}`])
+      }),
+    )
   }
   app.notFound((here) => elsewhere(here, () => problemResponse(new PathRefusal())))
   app.onError((error) => problemResponse(error))
@@ -249,8 +264,12 @@ function json({ status, body, headers }: Reply): Response {
   return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } })
 }
 
-function notAllowed(allow: string): Response {
-  const response = problemResponse(new Refusal('method_not_allowed', `this path accepts ${allow}`))
+function checkId(path: string, id: string, problem = NO_ID): void {
+  if (path.startsWith('/:id') && !ID.test(id)) throw new PathRefusal(problem)
+}
+
+function notAllowed(allow: string, instead = ''): Response {
+  const response = problemResponse(new Refusal('method_not_allowed', `this path accepts ${allow}${instead}`))
   response.headers.set('allow', allow)
   return response
 }

@@ -61,9 +61,8 @@ export function readIdempotencyKey(headers: Headers): string | undefined {
 export function withIdempotencyKey(body: unknown, headers: Headers): unknown {
   const idempotencyKey = readIdempotencyKey(headers)
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
-  if (Object.hasOwn(body, 'idempotencyKey')) {
-    throw fault('body', ['idempotencyKey'], 'unknown field; send it as the Idempotency-Key header')
-  }
+  const misplaced = Object.keys(body).find((name) => /^idempotency[-_]?key$/i.test(name))
+  if (misplaced !== undefined) throw fault('body', [misplaced], 'unknown field; send it as the Idempotency-Key header')
   return idempotencyKey === undefined ? body : { ...body, idempotencyKey }
 }
 

@@ -52,14 +52,20 @@ function problemOf(error: unknown, part: Part): ProblemBody {
   if (error.code === 'closed') return about(error.code, 503, 'the request could not be processed; retry')
   if (error.code === 'store_unavailable') return undecided(error)
   if (error.code === 'conflict' && error.version !== undefined) return { ...about('conflict', 412, error.message), version: error.version }
-  if (isInvalidInput(error))
-    return { ...about(error.code, CODES[error.code], error.message), errors: error.issues.map((issue) => faultOf(issue, part)) }
+  if (isInvalidInput(error)) {
+    const [first] = error.issues
+    const detail = first?.path.length === 0 ? `the ${part}: ${first.message}` : error.message
+    return { ...about(error.code, CODES[error.code], withoutKey(detail)), errors: error.issues.map((issue) => faultOf(issue, part)) }
+  }
   const { code, field, message }: LatchkeyError = error
+  // Callers of the API send the key in a header.
+  if (field === 'idempotencyKey') {
+    const detail = message.replace('idempotencyKey', 'Idempotency-Key')
+    return { ...about(code, CODES[code], detail), errors: [{ in: 'header', pointer: '#/idempotency-key', detail }] }
+  }
   const problem = about(code, CODES[code], message)
   if (field === undefined) return problem
   const detail = message.replace(`${field}: `, '')
-  // Callers of the API send the key in a header.
-  if (field === 'idempotencyKey') return { ...problem, errors: [{ in: 'header', pointer: '#/idempotency-key', detail }] }
   return { ...problem, errors: [faultOf({ path: field.split('.'), message: detail }, part)] }
 }
 
@@ -76,7 +82,12 @@ function about(code: Code, status: number, detail: string): ProblemBody {
 }
 
 function faultOf({ path, message: detail }: InputIssue, part: Part): Fault {
-  return { in: part, pointer: pointerTo(path), detail }
+  return { in: part, pointer: pointerTo(path), detail: withoutKey(detail) }
+}
+
+/** Removes the field for the idempotency key from a list of fields, because no body can have it. */
+function withoutKey(detail: string): string {
+  return detail.replace(/, idempotencyKey\b/, '')
 }
 
 function retryAfter(error: unknown): number {

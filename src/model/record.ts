@@ -106,8 +106,8 @@ type MayCreate<S extends string> = {
 
 /** The permissions of a token: its own scopes, or everything that its owner may currently do. */
 export type GrantsInput<S extends string = string> =
-  | { readonly scopes: readonly GrantInput<S>[]; readonly inherit?: undefined }
   | { readonly inherit: true; readonly scopes?: undefined }
+  | { readonly scopes: readonly GrantInput<S>[]; readonly inherit?: undefined }
 
 /** Input of `create`. */
 export type CreateInput<S extends string = string> = Shown<

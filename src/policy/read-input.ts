@@ -43,9 +43,11 @@ const UNIT = /(?:ms|millis|milliseconds|minutes|hours|days|weeks)$/
 /** A longer list of fields does not help. */
 const MAX_FIELDS = 5
 
-/** Returns the fields of an object for a message, if there are only a few: `: { reason, waitForNodes }`. */
+/** Returns the first fields of an object for a message: `: { reason, waitForNodes }`. */
 export function fieldsOf(names: readonly string[]): string {
-  return names.length > 0 && names.length <= MAX_FIELDS ? `: { ${names.join(', ')} }` : ''
+  if (names.length === 0) return ''
+  const shown = names.length > MAX_FIELDS ? [...names.slice(0, MAX_FIELDS), '…'] : names
+  return `: { ${shown.join(', ')} }`
 }
 
 /** More suggestions than this do not help. */
@@ -73,7 +75,8 @@ function probablyMeant(key: string, names: readonly string[]): readonly string[]
     if (known.length > 0) return known.map(([name]) => name)
   }
   const same = names.filter((name) => bare(name) === start)
-  const longer = names.filter((name) => bare(name).startsWith(start))
+  // Two letters are the beginning of many names.
+  const longer = start.length > 2 ? names.filter((name) => bare(name).startsWith(start)) : []
   for (const found of [same, longer]) if (found.length > 0 && found.length <= MAX_SUGGESTIONS) return found
   const name = names.find((known) => known.length > 3 && start.startsWith(bare(known))) ?? closest(key, names)
   return name === undefined ? [] : [name]

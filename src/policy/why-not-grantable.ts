@@ -18,7 +18,13 @@ export function whyNotGrantable(definitions: Definitions, grant: unknown): strin
   }
   if (definitions.known.has(grant)) return undefined
   if (definitions.groups.has(grant)) return `${quote(grant)} is a group: write ${JSON.stringify(`@${grant}`)}`
-  return `${quote(grant)} is not in the catalogue${suggestion(definitions, grant)}`
+  return `${quote(grant)} is not in the catalogue${suggestion(definitions, grant) || wildcardOver(definitions, grant)}`
+}
+
+/** Suggests the wildcard for the first segments of scopes, as in `inventory` for `inventory:read`. */
+function wildcardOver({ names }: Definitions, grant: string): string {
+  const wildcard = `${grant}:*`
+  return names.some((name) => covers(wildcard, name)) ? `; did you mean ${quote(wildcard)}?` : ''
 }
 
 function suggestion(definitions: Definitions, grant: string): string {

@@ -59,4 +59,15 @@ it('links on packed pages lead to packed files, unless the page says which files
       .map((link) => `${page}: ${link}`)
   })
   expect(outside).toEqual([])
+  const unexplained = packedPages.filter((page) => {
+    const images = [...readFileSync(page, 'utf8').matchAll(/!\[[^\]]*\]\(([^)]*)\)/g)].map(([, path = '']) =>
+      posix.join(posix.dirname(page), path),
+    )
+    return (
+      page !== 'README.md' &&
+      images.some((path) => !packed.includes(path)) &&
+      !proseOf(page).includes('are in the repository, not in the package')
+    )
+  })
+  expect(unexplained).toEqual([])
 })

@@ -104,7 +104,7 @@ describe('mistakes that TypeScript would catch are reported with the correct for
 
   it('create() called with the name as a separate argument reports what was passed', async () => {
     const made = call(tokens.system.create, 'ERP', { scopes: ['inventory:read'] })() as Promise<unknown>
-    await expect(made).rejects.toThrow('create(): must be an object, not "ERP"')
+    await expect(made).rejects.toThrow('create(): must be an object: { name, description, tenantId, ownerId, scopes, … }, not "ERP"')
   })
 
   it.each(['status', 'active', 'enabled'])('update() called with %s explains which separate calls to use', async (field) => {

@@ -74,6 +74,10 @@ describe('setup mistakes are reported to the developer', () => {
   it('missing arguments cause errors that name them', async () => {
     const { tokens } = api(undefined)
     expect(() => management(tokens, undefined as never)).toThrow('actor: must be a function')
+    for (const name of ['actors', 'Actor', 'acter'])
+      expect(() => management(tokens, { mountPath: '/t', [name]: () => undefined } as never)).toThrow(
+        `${name}: unknown field; did you mean "actor"?`,
+      )
     expect(() => management({ prefix: 'acme_live' } as never, { mountPath: '/t', actor: () => undefined })).toThrow(
       'tokens: must be the result of',
     )

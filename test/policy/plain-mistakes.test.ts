@@ -64,6 +64,22 @@ describe('the message for a common mistake', () => {
       'revoke(): must be an object: { reason, waitForNodes }, not "left"',
     ],
     [
+      'a lone ID shows the fields of events()',
+      () => tokens.system.events(UNKNOWN as never),
+      `events(): must be an object: { tokenId, tenantId, actorId, from, to, … }, not "${UNKNOWN}"`,
+    ],
+    ['a lone tenant shows the fields of list()', () => tokens.system.list('acme' as never), 'list(): must be an object: { '],
+    [
+      'the first segment of scopes suggests their wildcard',
+      () => tokens.system.create({ name: 'ERP', scopes: ['inventory' as never] }),
+      '"inventory" is not in the catalogue; did you mean "inventory:*"?',
+    ],
+    [
+      'an id in create() suggests no field that begins with the same two letters',
+      () => tokens.system.create({ name: 'ERP', scopes: [], id: 'x' } as never),
+      'id: unknown field; use one of name, ',
+    ],
+    [
       'an ID from a numeric column says that it was a number',
       () => tokens.system.create({ name: 'ERP', scopes: [], ownerId: 7 as never }),
       'ownerId: must be a string, not a number',

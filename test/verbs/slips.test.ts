@@ -61,7 +61,9 @@ describe('mistakes in calls to the verbs', () => {
     for (const [input, meant] of cases) {
       await expect(tokens.system.create(input as never)).rejects.toThrow(`unknown field; did you mean "${meant}"?`)
     }
-    await expect(tokens.system.create(undefined as never)).rejects.toThrow('create(): must be an object, not undefined')
+    await expect(tokens.system.create(undefined as never)).rejects.toThrow(
+      'create(): must be an object: { name, description, tenantId, ownerId, scopes, … }, not undefined',
+    )
     await tokens.close()
   })
 

@@ -27,6 +27,8 @@ export type ClientErrorCode =
   | 'successor_unused'
   /** The token expires, and rotation does not extend it. A person has to create a new one before then. */
   | 'token_ending'
+  /** The token is sent over plain HTTP to a host outside a private network, where others can read it. */
+  | 'unencrypted'
 
 /** Details of a `ClientError`, in addition to its message. */
 export type ClientErrorDetails = {

@@ -1,6 +1,7 @@
 import { createFetch } from './carry.js'
 import { createKeeper } from './keeper.js'
 import { type ClientOptions, type Fetch, readOptions } from './options.js'
+import { unencrypted } from './plain-http.js'
 
 /** Calls an API with a token, and rotates that token. */
 export type Client = {
@@ -48,6 +49,8 @@ export type Client = {
 export function createClient(options: ClientOptions): Client {
   const settings = readOptions(options)
   const keeper = createKeeper(settings)
+  const exposed = unencrypted([new URL(settings.manage).origin, ...settings.origins])
+  if (exposed !== undefined) settings.report(exposed)
   // The object has only functions, so printing it cannot reveal a token.
   return Object.freeze({ fetch: createFetch(settings, keeper), rotate: keeper.rotate, settled: keeper.settled })
 }

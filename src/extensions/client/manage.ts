@@ -85,13 +85,15 @@ export async function rotateSelf(
 }
 
 async function call(settings: Settings, token: string, method: string, path: string, key?: string, body?: object): Promise<Answer> {
+  // Has no user, query or fragment, which may be secret.
+  const url = settings.manage + path
   const abort = new AbortController()
   try {
     // A host's own `fetch` may ignore the signal.
     return await within(settings.deadlineMs, exchange())
   } catch (error) {
     if (error instanceof ClientError) throw error
-    throw new ClientError('server_unavailable', `${method} ${path} failed: ${describe(error)}`)
+    throw new ClientError('server_unavailable', `${method} ${url} failed: ${describe(error)}`)
   } finally {
     // Aborts anything still in progress, such as the rest of a body that is too large.
     abort.abort()
@@ -105,9 +107,9 @@ async function call(settings: Settings, token: string, method: string, path: str
     }
     const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }
     // The API never redirects, and no other origin may receive the token.
-    const response = await settings.fetch(settings.manage + path, { ...init, redirect: 'manual', signal: abort.signal })
+    const response = await settings.fetch(url, { ...init, redirect: 'manual', signal: abort.signal })
     const text = await readText(response)
-    if (response.status !== 200 && response.status !== 201) throw refusalOf(`${method} ${path}`, response, text)
+    if (response.status !== 200 && response.status !== 201) throw refusalOf(`${method} ${url}`, response, text)
     const parsed = parse(text)
     if (parsed === undefined) throw unusable('it is not a JSON object')
     return { body: parsed, date: instantOf(response.headers.get('date')) }

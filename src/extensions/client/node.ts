@@ -6,8 +6,8 @@ import type { ClientStorage } from './options.js'
  * the others adopt the new token.
  *
  * The file contains the token and nothing else, so that other programs can read it: put the first token there yourself, or pass it as `token`. The file
- * is replaced atomically, and only its owner can read it unless its permissions already allow more. During a rotation there are also files with the
- * suffixes `.lock` and `.rotation`.
+ * is replaced atomically, and only its owner can read it unless its permissions already allow its group to. If they allow everyone, such as 0644, the new
+ * file is 0600. During a rotation there are also files with the suffixes `.lock` and `.rotation`.
  *
  * A relative path is resolved when this function is called, so the file stays the same if the process changes its working directory later.
  *

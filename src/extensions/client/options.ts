@@ -34,7 +34,7 @@ export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promi
 
 /** Options of `createClient`. */
 export type ClientOptions = {
-  /** Where the management API is mounted: `https://api.example.com/admin/tokens`. */
+  /** Where the management API is mounted: `https://api.example.com/admin/tokens`. Plain HTTP is for private networks; elsewhere, `onError` gets `unencrypted`. */
   readonly manage: string | URL
   /** The token to start with if `load` has none yet. */
   readonly token?: string | undefined
@@ -62,7 +62,8 @@ export type ClientOptions = {
   /** Sends the requests. @default the platform's own `fetch` */
   readonly fetch?: Fetch | undefined
   /**
-   * Called for every failed rotation, and once if the storage loses its token; requests continue in the meantime.
+   * Called for every failed rotation, once if the storage loses its token, and once at creation if the token is sent over plain HTTP to a host outside a
+   * private network. Requests continue in each case.
    *
    * @default one `console.warn` each
    */
@@ -84,6 +85,10 @@ export type Settings = {
   /** Never throws. Reports an error object only once. */
   readonly report: (error: ClientError) => void
 }
+
+const SOURCE = 'check where it comes from, such as an environment variable that is not set'
+const EMPTY = `is empty: ${SOURCE}`
+const UNSET = `is undefined: ${SOURCE}`
 
 const UNITS: { readonly [unit: string]: number } = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
 
@@ -113,7 +118,8 @@ export function readOptions(options: ClientOptions): Settings {
   demand(save !== undefined, 'save', 'is required: a function that stores each new token')
   for (const [name, value] of Object.entries({ save, load, lock, fetch, onError }))
     demand(value === undefined || typeof value === 'function', name, 'must be a function')
-  demand(token !== undefined || load !== undefined, 'token', 'is required without `load`')
+  demand(token !== undefined || load !== undefined, 'token', Object.hasOwn(options, 'token') ? UNSET : 'is required without `load`')
+  demand(token !== '', 'token', EMPTY)
   demand(token === undefined || isToken(token), 'token', 'must be a complete token, such as acme_live_…, without spaces')
   const base = readUrl('manage', manage, /^/)
   const reported = new WeakSet<ClientError>()
@@ -150,6 +156,8 @@ function warn({ code, message }: ClientError): void {
 function readUrl(name: string, value: unknown, path: RegExp): URL {
   // A URL object may come from another realm.
   const text: string = typeof value === 'string' ? value : Object(value).href
+  demand(value !== undefined, name, UNSET)
+  demand(text !== '', name, EMPTY)
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url !== undefined && url.href === url.origin + url.pathname && /^http/.test(url.protocol) && path.test(url.pathname)) return url
   throw invalid(name, 'must be https:// or http:// and a host, without user, query or fragment; only `manage` may have a path')

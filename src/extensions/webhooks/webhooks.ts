@@ -1,6 +1,6 @@
 import { viewEvent } from '../../activity/view-event.js'
 import { InvalidInputError } from '../../errors.js'
-import { internalsOf, type Latchkey } from '../../instance.js'
+import { type Internals, internalsOf, type Latchkey } from '../../instance.js'
 import type { AuditEvent, ListedEvent } from '../../model/event.js'
 import { objectOf, readOption, string } from '../../policy/option-reader.js'
 import { refuseUndefined } from '../../policy/read-input.js'
@@ -31,6 +31,28 @@ export type Resent = { readonly delivered: true; readonly failure?: undefined } 
 /** The approximate limit on the total size of the events in one list of dead letters, in characters of JSON. A single event may have a hundred thousand. */
 const MAX_LISTED = 2 * 1024 * 1024
 
+/** The endpoints that run on each instance of this process. */
+const running: WeakMap<Internals, Set<string>> = new WeakMap()
+
+/**
+ * Marks these endpoints as running. Two senders of one endpoint take turns, so each event would go to whichever URL has its turn.
+ *
+ * @throws InvalidInputError `invalid_input`, if one of them is running already
+ */
+function occupy(inside: Internals, ids: readonly string[]): () => void {
+  const taken = running.get(inside) ?? new Set()
+  running.set(inside, taken)
+  const at = ids.findIndex((id) => taken.has(id))
+  if (at >= 0) throw new InvalidInputError(['endpoints', at, 'id'], 'already runs on this instance: stop() the other webhooks() first')
+  for (const id of ids) taken.add(id)
+  let held = true
+  return () => {
+    // After a first stop(), the endpoints may run again.
+    if (held) for (const id of ids) taken.delete(id)
+    held = false
+  }
+}
+
 const filterShape = objectOf({ endpoint: string('must be the ID of an endpoint').optional() })
 
 /** Running webhooks. */
@@ -52,7 +74,8 @@ export type Webhooks = {
  *
  * Call it on every node that may send webhooks. Requires Node and the package `standardwebhooks`.
  *
- * @throws InvalidInputError `invalid_input`, for invalid options; no message contains their URLs or keys
+ * @throws InvalidInputError `invalid_input`, for invalid options, and for an endpoint that already runs on this instance; no message contains their URLs or
+ * keys
  * @example
  * ```ts
  * const hooks = webhooks(tokens, {
@@ -83,6 +106,7 @@ export function webhooks<S extends string>(tokens: Latchkey<S>, options: Webhook
       }),
     ]),
   )
+  const vacate = occupy(inside, [...endpoints.keys()])
   const stopping = new AbortController()
   const stops = [...endpoints.values()].map((endpoint) => endpoint.start())
 
@@ -150,6 +174,7 @@ export function webhooks<S extends string>(tokens: Latchkey<S>, options: Webhook
     },
     async stop() {
       stopping.abort()
+      vacate()
       await Promise.all(stops.map((stop) => stop()))
     },
   })

@@ -11,6 +11,8 @@ const WITHOUT_COMPILER = [
 const PACKAGES = [...WITHOUT_COMPILER, 'typescript@~6.0']
 /** The oldest version that docs/installation.md names. */
 const OLDEST = '5.4'
+/** Reports other alternatives of a union than TypeScript 6 does. `npm install typescript` installs it. */
+const NEWEST = '7'
 
 const placesOf = (errors: readonly string[]): string => errors.map((line) => line.slice(0, line.indexOf('): error') + 1)).join()
 
@@ -67,6 +69,16 @@ export const types: Suite = {
     await bench.check(`every entry has types in TypeScript ${OLDEST}, the oldest supported version`, () =>
       errsAt(oldest, 'nodenext', ['every-entry.ts', 'registered.ts', 'wrong-scope.ts'], WRONG),
     )
+    const newest = await bench.project({
+      name: 'types-newest',
+      packages: [...WITHOUT_COMPILER, ...nest('module'), `typescript@${NEWEST}`],
+      fixtures: ['types'],
+    })
+    await bench.check(`every entry has types in TypeScript ${NEWEST}, which reports scopes that a new token lacks as such`, async () => {
+      await errsAt(newest, 'nodenext', ['every-entry.ts', 'registered.ts', 'wrong-scope.ts'], WRONG)
+      const errors = await compile(newest, 'nodenext', ['no-scopes.ts'])
+      if (errors.length !== 1 || !errors[0]?.includes("'scopes' is missing")) throw new Error(errors.join('\n') || 'no error')
+    })
     const folder = await bench.project({ name: 'types-mixed', packages: PACKAGES, fixtures: ['types'] })
     await bench.check('an instance registered in an ES module also types the scopes of CommonJS files', () =>
       errsAt(

@@ -71,7 +71,7 @@ it('fileStorage() stores only the token in the file, so other programs can read 
 })
 
 it.skipIf(process.platform === 'win32')(
-  'fileStorage() makes its files readable only by the owner unless the file already allows more',
+  'fileStorage() makes its files readable only by the owner unless the file already allows its group to read it',
   async () => {
     const storage = fileStorage(path)
     await storage.lock(() => Promise.resolve(storage.save({ token: TOKEN, rotation: 'a note' })))
@@ -79,6 +79,17 @@ it.skipIf(process.platform === 'win32')(
     await chmod(path, 0o640)
     await storage.lock(() => Promise.resolve(storage.save({ token: NEXT })))
     expect(await modeOf(path)).toBe('640')
+  },
+)
+
+it.skipIf(process.platform === 'win32').each(['644', '604', '666', '777'])(
+  'fileStorage() replaces a token file that everyone can access, mode %s, with a private one',
+  async (mode) => {
+    await writeFile(path, TOKEN)
+    await chmod(path, Number.parseInt(mode, 8))
+    const storage = fileStorage(path)
+    await storage.lock(() => Promise.resolve(storage.save({ token: NEXT }, [TOKEN])))
+    expect(await modeOf(path)).toBe('600')
   },
 )
 

@@ -32,7 +32,7 @@ it('a client recovers from a lost rotation response with a new successor that re
   world.intercept(losing(1))
   await expect(client.rotate()).rejects.toMatchObject({
     code: 'server_unavailable',
-    message: 'POST /self/rotate failed: fetch failed: socket hang up',
+    message: expect.stringMatching(/^POST https:.*\/self\/rotate failed: fetch failed: socket hang up$/),
   })
   expect(await call(client)).toEqual({ status: 200, caller: idOf(first) })
   world.advance(2)

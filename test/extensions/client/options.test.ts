@@ -5,6 +5,7 @@ import { expect, it } from 'vitest'
 import { MANAGE } from './world.js'
 
 const TOKEN = `acme_live_${'a'.repeat(16)}_${'0123456789'.repeat(5).slice(1)}`
+const SOURCE = 'check where it comes from, such as an environment variable that is not set'
 const ok = { manage: MANAGE, save() {}, load() {} }
 
 it.each<[unknown, string]>([
@@ -19,11 +20,16 @@ it.each<[unknown, string]>([
   [{ ...ok, fetch: 1 }, 'fetch: must be a function'],
   [{ ...ok, onError: 'log' }, 'onError: must be a function'],
   [{ ...ok, load: undefined }, 'token: is required without `load`'],
+  [{ ...ok, load: undefined, token: undefined }, `token: is undefined: ${SOURCE}`],
+  [{ ...ok, token: '' }, `token: is empty: ${SOURCE}`],
   [{ ...ok, token: null }, 'token: must be a complete token'],
   [{ ...ok, token: 'x' }, 'token: must be a complete token, such as acme_live_…, without spaces'],
   [{ ...ok, manage: ['https://api.test'] }, 'manage: must be https://'],
   [{ ...ok, manage: Object.create(null) }, 'manage: must be https://'],
-  [{ ...ok, manage: undefined }, 'manage: must be https://'],
+  [{ ...ok, manage: undefined }, `manage: is undefined: ${SOURCE}`],
+  [{ save() {}, load() {} }, `manage: is undefined: ${SOURCE}`],
+  [{ ...ok, manage: '' }, `manage: is empty: ${SOURCE}`],
+  [{ ...ok, origins: [undefined] }, `origins: is undefined: ${SOURCE}`],
   [{ ...ok, manage: '/tokens' }, 'manage: must be https://'],
   [{ ...ok, manage: 'ftp://api.test' }, 'manage: must be https://'],
   [{ ...ok, manage: 'https://u:p@api.test' }, 'manage: must be https://'],

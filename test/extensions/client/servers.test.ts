@@ -237,7 +237,7 @@ it('the client gives up on a custom fetch() that ignores its abort signal', asyn
   })
   await expect(client.rotate()).rejects.toMatchObject({
     code: 'server_unavailable',
-    message: 'GET /self failed: no answer within 0.05 seconds',
+    message: 'GET https://api.test/self failed: no answer within 0.05 seconds',
   })
 })
 
@@ -299,4 +299,18 @@ it('the client backs off from an unreachable server and rotates once it is back'
   expect((await call(client)).caller).toBe(idOf(store.token))
   expect(store.token).not.toBe(first)
   await world.close()
+})
+
+it('the client names the URL that it called when the answer comes from something else than the management API', async () => {
+  const client = createClient({
+    manage: 'https://api.test/wrong/path/',
+    token: TOKEN,
+    save: () => undefined,
+    fetch: async () => new Response('<h1>Not Found</h1>', { status: 404 }),
+    onError: () => undefined,
+  })
+  await expect(client.rotate()).rejects.toMatchObject({
+    code: 'answer_invalid',
+    message: 'GET https://api.test/wrong/path/self answered 404, which the management API never does: check the `manage` option',
+  })
 })

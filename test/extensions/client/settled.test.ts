@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { Client, ClientOptions, ClientState } from 'latchkey/client'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { bundled } from '../../support/bundle.js'
-import { call, holder, idOf, makeWorld, shelf, type World } from './world.js'
+import { call, holder, idOf, MANAGE, makeWorld, shelf, type World } from './world.js'
 
 let world: World
 beforeEach(async () => {
@@ -153,7 +153,7 @@ it('settled() rejects if the server may have rotated a token and the storage has
   await call(client)
   await expect(client.settled()).rejects.toMatchObject({
     code: 'server_unavailable',
-    message: expect.stringContaining('the token may be lost: POST /self/rotate'),
+    message: expect.stringContaining(`the token may be lost: POST ${MANAGE}/self/rotate`),
   })
 })
 

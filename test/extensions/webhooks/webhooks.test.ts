@@ -496,6 +496,25 @@ describe('webhooks', () => {
     expect(lines.join()).toContain('LATCHKEY_DEAD_LETTER')
   })
 
+  it('webhooks() refuses an endpoint that already runs on the instance, until the other webhooks are stopped', async () => {
+    const tokens = instance()
+    const [one, two] = [await receiver(), await receiver()]
+    const first = start(tokens, one.url)
+    expect(() => start(tokens, two.url)).toThrow(
+      expect.objectContaining({
+        code: 'invalid_input',
+        message: 'endpoints.0.id: already runs on this instance: stop() the other webhooks() first',
+      }),
+    )
+    // A refused call leaves nothing behind.
+    expect(() => start(instance(), two.url)).not.toThrow()
+    await first.stop()
+    const again = start(tokens, two.url)
+    await first.stop()
+    expect(() => start(tokens, one.url)).toThrow('already runs on this instance')
+    await again.stop()
+  })
+
   it('webhooks() rejects invalid options without quoting a key or a URL', async () => {
     const tokens = instance()
     const good: WebhookOptions = { webhookKey: KEY, endpoints: [{ id: 'crm', url: 'https://crm.example.com/' }] }

@@ -9,6 +9,8 @@ const TIMES: LockTimes = { beatMs: 1000, staleMs: 6000, pollMs: 100, patienceMs:
 
 /** Only the owner can read and write the file. */
 const PRIVATE = 0o600
+/** What all users of the machine can do. */
+const EVERYONE = 0o007
 
 /** Creates the file storage with the given lock timing. */
 export function createFileStorage(path: string, times: LockTimes = TIMES): Required<ClientStorage> {
@@ -60,8 +62,7 @@ export function createFileStorage(path: string, times: LockTimes = TIMES): Requi
     async save({ token, rotation }, replaces) {
       const path = await resolved()
       if (rotation !== undefined) await replace(`${path}.rotation`, rotation, PRIVATE)
-      const mode = ((await unless('ENOENT', stat(path)))?.mode ?? PRIVATE) & 0o777
-      if ((await textIn(path)) !== token) await replace(path, `${token}\n`, mode, replaces)
+      if ((await textIn(path)) !== token) await replace(path, `${token}\n`, await modeOf(path), replaces)
       if (rotation === undefined) await remove(`${path}.rotation`)
     },
     async lock(work) {
@@ -80,6 +81,12 @@ export function createFileStorage(path: string, times: LockTimes = TIMES): Requi
       }
     },
   }
+}
+
+/** Returns the permissions of the new file. A file that everyone can read has the shell's default permissions. Access of the group alone is deliberate. */
+async function modeOf(path: string): Promise<number> {
+  const mode = ((await unless('ENOENT', stat(path)))?.mode ?? PRIVATE) & 0o777
+  return (mode & EVERYONE) === 0 ? mode : PRIVATE
 }
 
 async function textIn(path: string): Promise<string | undefined> {
