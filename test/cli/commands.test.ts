@@ -214,7 +214,7 @@ describe('a configuration that loads another copy of the package', () => {
         code: 1,
         stdout: '',
         stderr:
-          'latchkey: the configuration loads a different copy of latchkey than this command, so the command cannot reach the store: load the package with import instead of require, as in latchkey.config.mjs\n',
+          'latchkey: the configuration loads a different copy of latchkey than this command, so the command cannot reach the store: pass --config with a .mjs file that creates the instance with import\n',
       })
     }
   })

@@ -26,6 +26,7 @@ export const LONG: string[] = [
   'test/cli/folders.test.ts',
   'test/cli/hints.test.ts',
   'test/cli/import-table.test.ts',
+  'test/cli/init-commonjs.test.ts',
   'test/cli/init.test.ts',
   'test/cli/moving.test.ts',
   'test/cli/pasted.test.ts',
