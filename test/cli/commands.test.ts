@@ -296,7 +296,7 @@ describe('commands that change tokens', () => {
       'Tokens that would be revoked: 1. Used in the last 30 days: 0.',
     )
     const early = await shell.run('erase', 'zoe', '--yes')
-    expect([early.code, early.stderr]).toEqual([1, expect.stringContaining('ownerGone()')])
+    expect([early.code, early.stderr]).toEqual([1, expect.stringContaining('`npx latchkey owner-gone zoe`')])
     expect(await json('owner-gone', 'zoe', '--yes', '--reason', 'left')).toEqual({ count: 1 })
     expect(await json('erase', 'zoe', '--yes', '--as', 'ada')).toMatchObject({ tokens: 1 })
     expect(await shell.tokens.system.get(record.id)).toMatchObject({ name: 'erased', status: 'revoked' })

@@ -23,6 +23,7 @@ export const LONG: string[] = [
   'test/cli/commands.test.ts',
   'test/cli/docs.test.ts',
   'test/cli/doctor.test.ts',
+  'test/cli/first-use.test.ts',
   'test/cli/folders.test.ts',
   'test/cli/hints.test.ts',
   'test/cli/import-table.test.ts',
