@@ -38,7 +38,10 @@ export function readResources(pairs: readonly string[] | undefined): { readonly 
     found.set(dimension, values)
     // Most likely, a variable is not set. A list without values would limit a token to nothing in that dimension.
     if (value.trim() === '')
-      throw new CommandError(EXIT.usage, `--resource ${dimension}= has no value, so the token would be limited to nothing`)
+      throw new CommandError(
+        EXIT.usage,
+        `--resource ${dimension}= has no value: is a variable empty? Only the library and the HTTP API accept an empty list, which allows nothing`,
+      )
     values.push(value)
   }
   return Object.fromEntries(found)
