@@ -221,7 +221,18 @@ export type Decider = {
 export type Internals = Decider & {
   readonly settings: Pick<
     Settings,
-    'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner' | 'clock' | 'retention' | 'store' | 'digesters' | 'imports' | 'monotonic'
+    | 'groups'
+    | 'expiry'
+    | 'allowWildcard'
+    | 'usage'
+    | 'owner'
+    | 'clock'
+    | 'retention'
+    | 'store'
+    | 'digesters'
+    | 'sealing'
+    | 'imports'
+    | 'monotonic'
   >
   /** How long a node may trust its cached data, in milliseconds, even while the store is unavailable. */
   readonly boundMs: number

@@ -86,13 +86,13 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     }
   }
   const { prefix, scopes: catalogue, groups, expiry, allowWildcard, usage, owner, clock, retention, store } = settings
-  const { digesters, imports, monotonic } = settings
+  const { digesters, sealing, imports, monotonic } = settings
   const inside: Internals = {
     catalogue,
     report: context.report,
     resources: settings.resources,
     looksUpForgeries: imports !== undefined || digesters.some(({ pepperId }) => pepperId === undefined),
-    settings: { groups, expiry, allowWildcard, usage, owner, clock, retention, store, digesters, imports, monotonic },
+    settings: { groups, expiry, allowWildcard, usage, owner, clock, retention, store, digesters, sealing, imports, monotonic },
     deadlineMs: settings.deadlineMs,
     monotonic,
     boundMs: settings.maxStalenessMs + settings.serveStaleMs,

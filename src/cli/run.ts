@@ -73,7 +73,7 @@ function buildProgram(
 ): SuggestingCommand {
   const program = new SuggestingCommand('latchkey')
     .description('Manages API tokens from the command line, using the instance that latchkey.config.ts exports.')
-    .option('--config <file>', 'the file that exports the instance (default: the nearest latchkey.config.ts, .mjs or .js)')
+    .option('--config <file>', 'the file that exports the instance (default: the nearest latchkey.config.ts, .mjs, .js or .cjs)')
     .option('--as <name>', 'name of the actor in the audit log, as cli:<name> (default: the operating system user)')
     .option('--json', 'print JSON, for scripts')
     .option('--yes', 'skip the confirmation of actions that cannot be undone')

@@ -6,6 +6,8 @@ const COPIES = Symbol.for('latchkey.copies')
 /** The maximum number of copies to list. */
 const MOST = 8
 const LONGEST_PATH = 300
+const ADVICE =
+  'Most likely, some files use import and others require(): use only one of them for latchkey. For other reasons, see LATCHKEY_W007 in node_modules/latchkey/docs/diagnostics.md'
 
 const here: Copy = { file: (import.meta.url as string | undefined)?.replace(/^file:\/\//, '') }
 
@@ -26,7 +28,7 @@ export function aboutCopies(): string | undefined {
   const files = (known.includes(here) ? known : [...known, here]).map(fileOf)
   if (files.length < 2) return undefined
   const count = files.length === 2 ? 'two' : `${files.length}`
-  return `${count} copies of latchkey are loaded in this process, and they do not trust each other: ${files.join(' and ')}`
+  return `${count} copies of latchkey are loaded in this process, and they do not trust each other: ${files.join(' and ')}. ${ADVICE}`
 }
 
 function knownCopies(): readonly unknown[] {

@@ -87,6 +87,35 @@ describe('latchkey import of a table', () => {
   })
 
   it.each([
+    ['after 3 rows', ['1,a', '2,b', '3,c', '4,"half'], 5],
+    ['after empty lines and a cell of three lines', ['1,"a', '', 'b"', '', '', '2,"half'], 7],
+    ['after another quoted cell of the row', ['"1', '2","half'], 3],
+    ['that a later row closes', ['1,a', '2,"half', '3,"b"'], 3],
+    ['in the header', ['1,2'], 1, 'hash,"half'],
+  ])('import names the line where a quote opens that is never closed: %s', async (_, rows, line, header = 'hash,label') => {
+    for (const end of ['\n', '\r\n']) {
+      shell.write('open.csv', [header, ...rows, ...Array.from({ length: 200 }, (_, at) => `${at},x`)].join(end))
+      const { code, stderr } = await run('open.csv')
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringMatching(new RegExp(`^latchkey: line ${line} has a quote that (?:is never closed|closes only)`)),
+      ])
+    }
+  })
+
+  it('import counts a Windows line break in a quoted cell as one line', async () => {
+    const rows = [
+      ['"over\r\n\r\nthree lines"', 'no hash'],
+      ['wrong', 'no hash'],
+      ['"two\r\nlines"', 'no hash'],
+      ['wrong', 'no hash'],
+    ]
+    shell.write('windows.csv', table(['label', 'hash'], rows))
+    const { report } = await run('windows.csv', '--dry-run')
+    expect(report.problems.map(({ line }: { line: number }) => line)).toEqual([2, 5, 6, 8])
+  })
+
+  it.each([
     ['a row with too many cells', 'label,hash\na,b\nc,d,half a sec\n', /line 3 has more or fewer cells than the header/],
     ['text after a quote', 'label,hash\na,"half a sec" x\n', /line 2 has text after a closing quote/],
     ['a quote inside a cell', 'label,hash\na,half "a sec\n', /line 2 has a quote in the middle of a cell/],
@@ -138,6 +167,80 @@ describe('latchkey import of a table', () => {
     shell.write('wrong.csv', table(['label', 'digest'], Array(130).fill(rows[0])))
     const long = await shell.run('import', 'wrong.csv', ...args.slice(0, -1), '--dry-run')
     expect(long.stderr).toBe('The table shows the first 100 failed rows; there are 30 more.\nNothing was written.\n')
+  })
+
+  it("import names the error of map() and its place in the map's module, without data from the row", async () => {
+    const secret = 'Hash5ecret'
+    shell.write(
+      'maps/failing.mjs',
+      `import { scopesOf } from './lib/scopes.mjs'
+class Odd extends Error {}
+export const map = (row) => {
+  if (row.label === 'odd') throw Object.assign(new Odd('x'), { name: row.hash + '1' })
+  if (row.label === 'text') throw row.hash
+  if (row.label === 'late') return scopesOf(row)
+  return { name: row.name.trim() }
+}
+`,
+    )
+    shell.write('maps/lib/scopes.mjs', '\nexport const scopesOf = (row) => JSON.parse(row.hash)\n')
+    shell.write(
+      'failing.csv',
+      table(
+        ['label', 'hash'],
+        [
+          ['a', secret],
+          ['b', secret],
+          ['odd', secret],
+          ['text', secret],
+          ['late', secret],
+        ],
+      ),
+    )
+    const { code, stdout } = await shell.run(
+      'import',
+      'failing.csv',
+      '--config',
+      'table.config.mjs',
+      '--format',
+      'sha256',
+      '--map',
+      'maps/failing.mjs',
+    )
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/2 +│ 2, 3 +│ +│ map\(\) failed: TypeError at failing\.mjs:7:27 /)
+    expect(stdout).toMatch(/1 +│ 4 +│ +│ map\(\) failed: an error at failing\.mjs:4:\d+ /)
+    expect(stdout).toMatch(/1 +│ 5 +│ +│ map\(\) failed +│/)
+    expect(stdout).toMatch(/1 +│ 6 +│ +│ map\(\) failed: SyntaxError at lib\/scopes\.mjs:2:39 /)
+    expect(stdout).not.toContain(secret)
+  })
+
+  it.each([
+    ['has no rows', 'label,hash\n', 'The file has no rows, so nothing was imported.\n'],
+    ['is skipped whole', `label,hash\na,${'0'.repeat(64)}\n`, 'map() returned nothing for every row, so nothing was imported.'],
+  ])('import says so if a file %s', async (_, text, message) => {
+    shell.write('nothing.csv', text)
+    shell.write('nothing.mjs', 'export const map = (row) => { ({ name: row.label }) }\n')
+    const { code, stderr } = await shell.run(
+      'import',
+      'nothing.csv',
+      '--config',
+      'table.config.mjs',
+      '--format',
+      'sha256',
+      '--map',
+      'nothing.mjs',
+    )
+    expect([code, stderr]).toEqual([0, expect.stringContaining(message)])
+  })
+
+  it('import without --format lists the configured formats', async () => {
+    const ask = (...more: string[]) => shell.run('import', 'keys.csv', '--map', 'table-map.mjs', ...more)
+    expect(await ask('--config', 'table.config.mjs')).toMatchObject({
+      code: 2,
+      stderr: 'latchkey: add --format, which must be one of sha256\n',
+    })
+    expect(await ask()).toMatchObject({ code: 2, stderr: expect.stringContaining('the configuration has no imports option, so') })
   })
 
   it('import rejects an invalid delimiter', async () => {

@@ -225,7 +225,7 @@ describe('init', () => {
     ['keys.mjs', 'const tokens = latchkey({})\nexport { tokens }', "{ tokens } from './keys.mjs'"],
     ['keys.js', 'export default latchkey({})', "{ default as tokens } from './keys.js'"],
     ['keys.js', 'const tokens: Latchkey = latchkey({})\nexport default tokens', "{ default as tokens } from './keys.js'"],
-    ['keys.cjs', 'const tokens = latchkey({})\nmodule.exports = { tokens }', "{ tokens } from './keys.cjs'"],
+    ['keys.js', 'const tokens = latchkey({})\nexport { other, tokens as auth }', "{ auth as tokens } from './keys.js'"],
     ['lib/tokens.ts', 'function make() { return latchkey({}) }\nexport const tokens = make()', "{ tokens } from './lib/tokens.js'"],
   ])('init re-exports the instance in %s: %s', async (file, text, exported) => {
     project({})
@@ -235,6 +235,60 @@ describe('init', () => {
       stderr: expect.stringContaining('latchkey.config.mjs re-exports the instance in ./'),
     })
     expect(readFileSync(join(shell.folder, 'latchkey.config.mjs'), 'utf8')).toBe(`export ${exported}\n`)
+  })
+
+  const REQUIRED = "const { latchkey } = require('latchkey')\n"
+  it.each([
+    ['src/tokens.js', `${REQUIRED}const tokens = latchkey({})\nmodule.exports = { tokens }`, '.tokens'],
+    ['keys.cjs', `${REQUIRED}const tokens = latchkey({})\nmodule.exports = { redact, tokens }`, '.tokens'],
+    ['keys.js', `${REQUIRED}const tokens = latchkey({})\nmodule.exports = { auth: tokens, tokens: other }`, '.auth'],
+    ['keys.js', `${REQUIRED}const auth = latchkey({})\nmodule.exports = auth`, ''],
+    ['keys.js', `${REQUIRED}const t = latchkey({})\nexports.auth = t`, '.auth'],
+    ['keys.js', `${REQUIRED}exports.tokens = latchkey({})`, '.tokens'],
+    ['keys.js', `${REQUIRED}exports.auth = latchkey({})`, '.auth'],
+    ['keys.js', `${REQUIRED}module.exports = { tokens: latchkey({}) }`, '.tokens'],
+    ['keys.js', `${REQUIRED}module.exports = {\n  limits: { a: 1 },\n  'auth': latchkey({}),\n}`, '.auth'],
+    ['keys.js', `${REQUIRED}module.exports.auth = latchkey({})`, '.auth'],
+    ['keys.js', `${REQUIRED}module.exports = latchkey({})`, ''],
+    ['keys.js', `${REQUIRED}const make = () => latchkey({})\nmodule.exports = { tokens: make() }`, '.tokens'],
+    ['keys.js', "const lib = require('latchkey')\nexports.tokens = lib.latchkey({})", '.tokens'],
+    ['keys.js', "module.exports.tokens = require('latchkey').latchkey({})", '.tokens'],
+  ])('init requires the instance of the CommonJS module %s: %s', async (file, text, property) => {
+    project({ dependencies: { koa: '3' } })
+    shell.write(file, `${text}\n`)
+    expect(await shell.run('init')).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining(`latchkey.config.cjs re-exports the instance in ./${file}`),
+    })
+    expect(files()).toEqual(['latchkey.config.cjs', 'latchkey.routes.cjs'])
+    expect(readFileSync(join(shell.folder, 'latchkey.config.cjs'), 'utf8')).toBe(
+      `module.exports = { tokens: require('./${file}')${property} }\n`,
+    )
+  })
+
+  it.each([
+    [
+      'src/tokens.js',
+      'Object.assign(exports, { tokens: latchkey({}) })',
+      "latchkey.config.cjs, such as module.exports = { tokens: require('./src/tokens.js').tokens };",
+    ],
+    ['src/tokens.js', 'const tokens = latchkey({})\nmodule.exports = { id: tokens.id, make(tokens) {} }', 'latchkey.config.cjs, such as'],
+  ])('init says how to write the configuration by hand if it does not recognize the export in %s: %s', async (file, text, how) => {
+    project({})
+    shell.write(file, `${REQUIRED}${text}\n`)
+    const { code, stderr } = await shell.run('init')
+    expect([code, files()]).toEqual([1, []])
+    expect(stderr).toContain(`if it does export it, write ${how}`)
+  })
+
+  it('init does not write a configuration that would take precedence over an existing one', async () => {
+    project({})
+    shell.write('latchkey.config.cjs', 'mine')
+    expect(await shell.run('init')).toMatchObject({
+      code: 1,
+      stderr: 'latchkey: latchkey.config.cjs already exists; nothing was written\n',
+    })
+    expect(files()).toEqual(['latchkey.config.cjs'])
   })
 
   it('init asks which instance to use if several modules export one, and prefers tokens', async () => {

@@ -55,7 +55,9 @@ describe('two copies of the package in one process', () => {
     const [first, second] = [await load(), await load()]
     const tokens = first.core.latchkey({ prefix: 'acme', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
     second.core.latchkey({ prefix: 'acme', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
-    expect(() => second.guard.createGuard(tokens, {}, fakePlatform())).toThrow(/two copies of latchkey/)
+    expect(() => second.guard.createGuard(tokens, {}, fakePlatform())).toThrow(
+      /two copies of latchkey.*some files use import and others require\(\): use only one of them.*LATCHKEY_W007 in \S+docs\/diagnostics\.md/,
+    )
     await tokens.close()
   })
 

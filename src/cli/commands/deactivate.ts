@@ -10,7 +10,10 @@ export function addDeactivate(program: Command, perform: Perform): void {
     .argument('<id>', 'ID of the token')
   perform(command, async ({ handle, streams, readId, answer }, _options, [text = '']) => {
     const id = await readId(text)
+    const before = await handle.get(id)
     const record = await handle.deactivate(id)
-    await answer(record, () => say(streams, `Deactivated ${JSON.stringify(record.name)} (ID ${id}).`))
+    const token = `${JSON.stringify(record.name)} (ID ${id})`
+    const told = before?.version === record.version ? `${token} was already deactivated. Nothing changed.` : `Deactivated ${token}.`
+    await answer(record, () => say(streams, told))
   })
 }

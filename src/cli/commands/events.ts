@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import type { TokenHandle } from '../../instance.js'
+import { mustGet } from '../../management/must-get.js'
 import { ACTIONS, type AuditAction } from '../../model/event.js'
 import type { Perform } from '../lib/command.js'
 import { say, writeTable } from '../lib/output.js'
@@ -34,6 +36,8 @@ export function addEvents(program: Command, perform: Perform): void {
     const { tenant, action, actor, from, to, order, limit, cursor } = options
     const tokenId = text === undefined ? undefined : await readId(text)
     const page = await handle.events(given({ tokenId, tenantId: tenant, action, actorId: actor, from, to, order, limit, cursor }))
+    // A pruned token still has events.
+    if (tokenId !== undefined && page.items.length === 0 && (await isUnknown(handle, tokenId))) await mustGet(handle, tokenId)
     await answer(page, async () => {
       await writeTable(
         streams,
@@ -52,4 +56,9 @@ export function addEvents(program: Command, perform: Perform): void {
       if (page.nextCursor !== undefined) await say(streams, `There may be more: run the same command with --cursor ${page.nextCursor}`)
     })
   })
+}
+
+/** Whether a token has no events at all: filters may have left out all of them. */
+async function isUnknown(handle: TokenHandle, tokenId: string): Promise<boolean> {
+  return (await handle.events({ tokenId, limit: 1 })).items.length === 0
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { ExplainedResource, ExplainedScope, ExplainStep, Explanation } from '../../model/explanation.js'
 import type { RateState } from '../../model/principal.js'
+import { closest } from '../../policy/suggest.js'
 import type { Perform } from '../lib/command.js'
 import { say, writeTable } from '../lib/output.js'
 import { collect, given, numberOrText, readResources } from '../lib/read-values.js'
@@ -25,9 +26,15 @@ export function addExplain(program: Command, perform: Perform): void {
   perform<Options>(command, async ({ handle, streams, readId, answer }, { at, scope, resource, ip }, [text = '']) => {
     const id = await readId(text)
     const explanation = await handle.explain(id, given({ at, scope, resources: readResources(resource), ip }))
+    const names = handle.grantable().filter((name) => !/[*@]/.test(name))
     await answer(explanation, async () => {
       await say(streams, verdictOf(explanation))
-      await writeTable(streams, ['step', 'result', 'why'], explanation.steps.flatMap(rowsOf), { whole: true })
+      await writeTable(
+        streams,
+        ['step', 'result', 'why'],
+        explanation.steps.flatMap((step) => rowsOf(step, names)),
+        { whole: true },
+      )
     })
   })
 }
@@ -42,16 +49,16 @@ function verdictOf({ ok, code, steps }: Explanation): string {
 }
 
 /** Returns a row for each fact, so that none is truncated. */
-function rowsOf({ step, ok, code, unknown, ...facts }: ExplainStep): readonly (readonly string[])[] {
+function rowsOf({ step, ok, code, unknown, ...facts }: ExplainStep, names: readonly string[]): readonly (readonly string[])[] {
   const result = ok === undefined ? 'unknown' : ok ? 'ok' : 'REFUSED'
-  const why = [code ?? unknown, ...Object.entries(facts).flatMap(([name, value]) => factsOf(name, value))].filter(
+  const why = [code ?? unknown, ...Object.entries(facts).flatMap(([name, value]) => factsOf(name, value, names))].filter(
     (fact) => fact !== undefined,
   )
   return why.length === 0 ? [[step, result, '']] : why.map((fact, index) => (index === 0 ? [step, result, fact] : ['', '', fact]))
 }
 
-function factsOf(name: string, value: unknown): readonly string[] {
-  if (name === 'scopes') return (value as readonly ExplainedScope[]).flatMap(scopeFacts)
+function factsOf(name: string, value: unknown, names: readonly string[]): readonly string[] {
+  if (name === 'scopes') return (value as readonly ExplainedScope[]).flatMap((scope) => scopeFacts(scope, names))
   if (name === 'resources') return (value as readonly ExplainedResource[]).flatMap(resourceFacts)
   if (name === 'rates') return (value as readonly RateState[]).map(rateFact)
   if (Array.isArray(value)) return [`${name}:`, ...value.map((item) => `  ${item}`)]
@@ -62,8 +69,11 @@ function rateFact({ name, limit, remaining, resetSeconds }: RateState): string {
   return `${name}: ${remaining} of ${limit} uses left${resetSeconds === undefined ? '' : `, resets in ${resetSeconds} s`}`
 }
 
-function scopeFacts({ scope, exists, held, grants, owner, givenBy }: ExplainedScope): readonly string[] {
-  if (!exists) return [`${scope} is not in the catalogue`]
+function scopeFacts({ scope, exists, held, grants, owner, givenBy }: ExplainedScope, names: readonly string[]): readonly string[] {
+  if (!exists) {
+    const meant = closest(scope, names)
+    return [`${scope} is not in the catalogue${meant === undefined ? '' : `; did you mean ${meant}?`}`]
+  }
   return [
     `${scope}: ${held === undefined ? 'unknown' : held ? 'held' : 'not held'}`,
     ...(owner === false ? ['  its owner does not have it'] : []),

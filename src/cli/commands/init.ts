@@ -3,12 +3,13 @@ import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { isPrefix } from '../../token/parse.js'
+import { CONFIG_NAMES } from '../lib/config.js'
 import { CommandError, EXIT } from '../lib/fault.js'
 import { type InstanceFile, importPathOf, ownModuleFor } from '../lib/find-instances.js'
 import { type Streams, say, writeJson } from '../lib/output.js'
 import { type Project, readProject } from '../lib/project.js'
 import { choiceOption } from '../lib/suggest.js'
-import { configText, FRAMEWORKS, type Framework, reexportText, routeText, STORES, type StoreName } from '../lib/templates.js'
+import { configText, type Ending, FRAMEWORKS, type Framework, reexportText, routeText, STORES, type StoreName } from '../lib/templates.js'
 
 type Options = { readonly framework?: Framework; readonly store?: StoreName; readonly prefix?: string; readonly json?: boolean }
 type File = { readonly name: string; readonly text: string }
@@ -60,16 +61,18 @@ async function init(streams: Streams, options: Options): Promise<void> {
   const project = await readProject(streams.cwd)
   const { framework = project.framework, store = project.store, prefix = project.prefix } = options
   if (!isPrefix(prefix)) throw new CommandError(EXIT.usage, '--prefix must be lowercase words joined by _, such as acme_live')
-  const ending = project.typescript ? 'ts' : 'mjs'
-  const config = `latchkey.config.${ending}`
+  const own = project.typescript ? 'ts' : 'mjs'
+  refuseExisting(streams.cwd, CONFIG_NAMES)
   // Naming a store or a prefix requests a new instance.
   const isNew = options.store !== undefined || options.prefix !== undefined
-  const source = isNew || existsSync(resolve(streams.cwd, config)) ? undefined : sourceOf(project.instances, config)
+  const source = isNew ? undefined : sourceOf(project.instances, own)
+  const ending = source?.commonJs ? 'cjs' : own
+  const config = `latchkey.config.${ending}`
   const instance = source && importPathOf(source.file)
   const others = isNew ? project.instances.map(({ file }) => file) : []
   const files: readonly File[] = [
-    { name: config, text: source === undefined ? configText(store, prefix) : reexportText(importPathOf(source.file), source.exported) },
-    ...(framework === undefined ? [] : [{ name: `latchkey.routes.${ending}`, text: routeText(framework, project.typescript) }]),
+    { name: config, text: source === undefined ? configText(store, prefix) : reexportOf(source) },
+    ...(framework === undefined ? [] : [{ name: `latchkey.routes.${ending}`, text: routeText(framework, ending) }]),
   ]
   await writeAll(streams.cwd, files)
   const install = missingPackages(project, framework, instance === undefined ? store : undefined)
@@ -95,35 +98,54 @@ type Source = InstanceFile & { readonly exported: string }
  *
  * @throws CommandError if the project has an instance that cannot be imported, because that instance would refuse the tokens of a second one
  */
-function sourceOf(instances: readonly InstanceFile[], config: string): Source | undefined {
+function sourceOf(instances: readonly InstanceFile[], ending: Ending): Source | undefined {
   const sources = instances.filter((each): each is Source => each.exported !== undefined && !each.serves)
   const named = sources.find(({ file, exported }) => exported === 'tokens' && /^(?:src\/|lib\/)?tokens\.[^/]+$/.test(file))
   const [first] = instances
   const [source = named, ...more] = named === undefined ? sources : [named]
   if (first === undefined || (source !== undefined && more.length === 0)) return source
-  throw new CommandError(EXIT.failed, `${source === undefined ? moveOut(first) : choose(sources, config)}. Nothing was written`)
+  throw new CommandError(EXIT.failed, `${source === undefined ? moveOut(first, ending) : choose(sources, ending)}. Nothing was written`)
 }
 
-function moveOut({ file, exported }: InstanceFile): string {
+function reexportOf({ file, exported, commonJs }: Omit<Source, 'serves'>): string {
+  return reexportText(importPathOf(file), exported, commonJs)
+}
+
+function moveOut({ file, exported, commonJs }: InstanceFile, ending: Ending): string {
   const own = ownModuleFor(file)
   const why = exported === undefined ? 'does not export it' : 'also starts a server'
   const parts = [
     `${file} creates an instance but ${why}, so the command line cannot use it, and the tokens of a second instance would be refused there`,
     `: move the latchkey() call into ${own}, export it there as tokens, import it in ${file}, and run init again`,
+    ...(exported === undefined
+      ? [`; if it does export it, write ${byHand({ file, exported: 'tokens', ...(commonJs && { commonJs }) }, ending)}`]
+      : []),
     '; or request a separate instance with --prefix',
   ]
   return parts.join('')
 }
 
-function choose(sources: readonly Source[], config: string): string {
-  const [{ file, exported }] = sources as readonly [Source]
+function choose(sources: readonly Source[], ending: Ending): string {
+  const [first] = sources as readonly [Source]
   const files = sources.map((each) => each.file).join(' and ')
-  return `${files} each export an instance: write ${config} with the one that you want to use, such as ${reexportText(importPathOf(file), exported).trim()}`
+  return `${files} each export an instance: write ${byHand(first, ending, ' with the one that you want to use')}`
+}
+
+/** Describes the configuration that a developer writes without `init`. */
+function byHand(source: Omit<Source, 'serves'>, ending: Ending, which = ''): string {
+  return `latchkey.config.${source.commonJs ? 'cjs' : ending}${which}, such as ${reexportOf(source).trim()}`
+}
+
+function refuseExisting(cwd: string, names: readonly string[]): void {
+  const there = names.find((name) => existsSync(resolve(cwd, name)))
+  if (there !== undefined) throw new CommandError(EXIT.failed, `${there} already exists; nothing was written`)
 }
 
 async function writeAll(cwd: string, files: readonly File[]): Promise<void> {
-  const there = files.find(({ name }) => existsSync(resolve(cwd, name)))
-  if (there !== undefined) throw new CommandError(EXIT.failed, `${there.name} already exists; nothing was written`)
+  refuseExisting(
+    cwd,
+    files.map(({ name }) => name),
+  )
   for (const { name, text } of files) await writeFile(resolve(cwd, name), text, { flag: 'wx' })
 }
 

@@ -3,7 +3,7 @@ import type { ListInput } from '../../model/list-input.js'
 import { STATUSES, type TokenStatus } from '../../model/record.js'
 import type { Perform } from '../lib/command.js'
 import { say, writeTable } from '../lib/output.js'
-import { given, numberOrText, readCount } from '../lib/read-values.js'
+import { given, numberOrText, readCount, withoutUnit } from '../lib/read-values.js'
 import { choiceOption } from '../lib/suggest.js'
 
 type Options = {
@@ -58,6 +58,8 @@ export function addList(program: Command, perform: Perform): void {
           record.lastUsedAt ?? 'never',
         ]),
       )
+      const note = withoutUnit({ '--expires-within': expiresWithin, '--unused-for': unusedFor })
+      if (note !== undefined) await say(streams, note)
       if (page.nextCursor !== undefined) await say(streams, `There are more: run the same command with --cursor ${page.nextCursor}`)
     })
   })

@@ -17,7 +17,7 @@ export function addMigrate(program: Command, perform: Perform): void {
     if (inside === undefined) {
       throw new CommandError(
         EXIT.failed,
-        `${OTHER_COPY}, so the command cannot reach the store: load the package with import instead of require, as in latchkey.config.mjs`,
+        `${OTHER_COPY}, so the command cannot reach the store: pass --config with a .mjs file that creates the instance with import`,
       )
     }
     const { store } = inside.settings

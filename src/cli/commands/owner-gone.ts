@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Perform } from '../lib/command.js'
 import { say, writeTable } from '../lib/output.js'
-import { ownerOf } from '../lib/owner-of.js'
+import { ownerOf, toldOf } from '../lib/owner-of.js'
 import { given } from '../lib/read-values.js'
 
 type Options = { readonly tenant?: string; readonly reason?: string; readonly wait?: true; readonly dryRun?: true }
@@ -32,6 +32,6 @@ export function addOwnerGone(program: Command, perform: Perform): void {
     }
     await confirm(() => `Permanently revoke every token of ${ownerOf(ownerId, tenant)}?`)
     const { count } = await handle.ownerGone({ ...owner, ...given({ reason, waitForNodes: wait }) })
-    await answer({ count }, () => say(streams, `Revoked ${count} token${count === 1 ? '' : 's'}.`))
+    await answer({ count }, () => say(streams, toldOf(count, ownerOf(ownerId, tenant))))
   })
 }

@@ -1,7 +1,10 @@
 import type { Command } from 'commander'
+import type { TokenHandle } from '../../instance.js'
+import type { ListInput } from '../../model/list-input.js'
 import type { Perform } from '../lib/command.js'
 import { CommandError, EXIT } from '../lib/fault.js'
 import { say } from '../lib/output.js'
+import { toldOf } from '../lib/owner-of.js'
 import { given } from '../lib/read-values.js'
 
 type Options = { readonly tenant?: string; readonly owner?: string; readonly all?: true; readonly reason?: string; readonly wait?: true }
@@ -20,17 +23,30 @@ export function addRevokeAll(program: Command, perform: Perform): void {
     if (tenant === undefined && owner === undefined && all === undefined) {
       throw new CommandError(EXIT.usage, 'say whose tokens to revoke: --tenant, --owner or --all')
     }
-    await confirm(() => `Revoke ${describe(tenant, owner)} permanently?`)
-    const { count } = await handle.revokeAll(given({ tenantId: tenant, ownerId: owner, all, reason, waitForNodes: wait }))
-    await answer({ count }, () => say(streams, `Revoked ${count} token${count === 1 ? '' : 's'}.`))
+    const whose = { tenantId: tenant, ownerId: owner }
+    await confirm(async () => `Revoke ${describe(tenant, owner)} permanently? Live tokens: ${await countLive(handle, given(whose))}.`)
+    const { count } = await handle.revokeAll(given({ ...whose, all, reason, waitForNodes: wait }))
+    await answer({ count }, () => say(streams, toldOf(count, limitsOf(tenant, owner))))
   })
 }
 
-function describe(tenant: string | undefined, owner: string | undefined): string {
+const MOST_COUNTED = 1000
+
+/** Counts the tokens that still work or could work again, up to a limit, because a large table takes time. */
+async function countLive(handle: TokenHandle, whose: Pick<ListInput, 'tenantId' | 'ownerId'>): Promise<string> {
+  const { items, nextCursor } = await handle.list({ ...whose, status: ['active', 'pending', 'inactive'], limit: MOST_COUNTED })
+  return nextCursor === undefined ? String(items.length) : `${MOST_COUNTED.toLocaleString('en-US')} or more`
+}
+
+function limitsOf(tenant: string | undefined, owner: string | undefined): string {
   const limits = [
     owner === undefined ? [] : `owner ${JSON.stringify(owner)}`,
     tenant === undefined ? [] : `tenant ${JSON.stringify(tenant)}`,
   ]
-  const named = limits.flat().join(' in ')
+  return limits.flat().join(' in ')
+}
+
+function describe(tenant: string | undefined, owner: string | undefined): string {
+  const named = limitsOf(tenant, owner)
   return named === '' ? 'ALL tokens of everyone' : `every token of ${named}`
 }

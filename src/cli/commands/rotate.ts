@@ -4,7 +4,8 @@ import { readDuration } from '../../policy/duration.js'
 import type { Perform } from '../lib/command.js'
 import { lifetimeOf, mint } from '../lib/minted.js'
 import { nameOf } from '../lib/name-of.js'
-import { given, numberOrText } from '../lib/read-values.js'
+import { say } from '../lib/output.js'
+import { given, numberOrText, withoutUnit } from '../lib/read-values.js'
 
 type Options = { readonly overlap?: number | string; readonly owner?: string }
 
@@ -21,6 +22,8 @@ export function addRotate(program: Command, perform: Perform): void {
     if (overlap === undefined || readDuration('overlap', overlap, { min: 0 }) === 0) {
       await session.confirm(async () => `Rotate ${await nameOf(session.handle, id)}, and revoke the old token immediately?`)
     }
+    const note = withoutUnit({ '--overlap': overlap })
+    if (note !== undefined) await say(session.streams, note)
     await mint(session, {
       create: () => session.handle.rotate(id, given({ overlap, ownerId }) as RotateInput & { readonly idempotencyKey?: undefined }),
       doubt: `token ${id} may have been rotated: if so, \`latchkey show ${id}\` names its successor; revoke that`,

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import type { KnownHead } from '../../model/audit.js'
+import type { AuditProblem, AuditReport, KnownHead } from '../../model/audit.js'
 import type { Perform } from '../lib/command.js'
 import { CommandError, EXIT } from '../lib/fault.js'
+import { findInternals } from '../lib/internals.js'
 import { say, writeFields, writeTable } from '../lib/output.js'
 import { readJson } from '../lib/read-values.js'
 
@@ -11,10 +12,15 @@ export function addVerifyAudit(program: Command, perform: Perform): void {
   const command = program
     .command('verify-audit')
     .summary('check the sealed audit log against a head kept outside the database')
-    .description('Checks every audit event against the seals, and the seals against a head. Exits with 1 if anything is wrong.')
+    .description(
+      'Checks every audit event against the seals, and the seals against a head. Exits with 1 if anything is wrong or nothing is sealed.',
+    )
     .option('--head <file>', 'a file with a head kept outside the database, as JSON; if it has one head per line, the newest one counts')
-  perform<{ readonly head?: string }>(command, async ({ handle, streams, answer }, { head }) => {
-    const report = await handle.verifyAudit(head === undefined ? {} : { head: await readHead(streams.cwd, head) })
+  perform<{ readonly head?: string }>(command, async ({ tokens, handle, streams, answer }, { head }) => {
+    const found = await handle.verifyAudit(head === undefined ? {} : { head: await readHead(streams.cwd, head) })
+    const report = isUnsealed(found)
+      ? { ...found, ok: false, problems: [nothingSealed(findInternals(tokens)?.settings.sealing !== undefined)] }
+      : found
     await answer(report, async () => {
       const { head: newest, problems, ...counts } = report
       await writeFields(streams, { ...counts, head: newest })
@@ -26,10 +32,21 @@ export function addVerifyAudit(program: Command, perform: Perform): void {
           { whole: true },
         )
       }
-      if (report.anchor === 'none') await say(streams, 'Without --head, this shows only that the audit log is internally consistent.')
+      if (report.ok && report.anchor === 'none')
+        await say(streams, 'Without --head, this shows only that the audit log is internally consistent.')
     })
     return report.ok ? EXIT.ok : EXIT.failed
   })
+}
+
+/** Without seals, nothing was checked, however long the log is. A job that runs this command must not take that for a success. */
+function isUnsealed({ head, problems }: AuditReport): boolean {
+  return head === undefined && problems.length === 0
+}
+
+function nothingSealed(isConfigured: boolean): AuditProblem {
+  const advice = isConfigured ? 'events are sealed while your application runs' : 'set the `sealing` option'
+  return { kind: 'seal', message: `Nothing is sealed, so nothing was verified: ${advice}` }
 }
 
 async function readHead(cwd: string, file: string): Promise<KnownHead> {

@@ -7,7 +7,8 @@ import type { Latchkey } from '../../instance.js'
 import { CommandError, EXIT } from './fault.js'
 import { placeOfError } from './place-of-error.js'
 
-const NAMES = ['latchkey.config.ts', 'latchkey.config.mjs', 'latchkey.config.js'] as const
+/** The names of a configuration, in order of precedence. */
+export const CONFIG_NAMES = ['latchkey.config.ts', 'latchkey.config.mjs', 'latchkey.config.js', 'latchkey.config.cjs'] as const
 
 /** Node's errors for a file that is not plain JavaScript: it cannot be loaded at all, or its types or imports cannot be processed. */
 const NEEDS_TRANSPILER: ReadonlySet<unknown> = new Set([
@@ -30,7 +31,7 @@ export function findConfig(cwd: string, given: string | undefined, option = '--c
     return file
   }
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
-    const found = NAMES.map((name) => resolve(folder, name)).find((file) => existsSync(file))
+    const found = CONFIG_NAMES.map((name) => resolve(folder, name)).find((file) => existsSync(file))
     if (found !== undefined) {
       if (folder === resolve(cwd) || !isForeign(found)) return found
       throw new CommandError(
@@ -42,7 +43,7 @@ export function findConfig(cwd: string, given: string | undefined, option = '--c
   }
   throw new CommandError(
     EXIT.failed,
-    'found no latchkey.config.ts, .mjs or .js here or in a parent folder: run `npx latchkey init` to write one, or pass yours with --config',
+    'found no latchkey.config.ts, .mjs, .js or .cjs here or in a parent folder: run `npx latchkey init` to write one, or pass yours with --config',
   )
 }
 

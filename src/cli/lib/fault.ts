@@ -40,7 +40,25 @@ export function readFault(error: unknown): { readonly exitCode: ExitCode; readon
   }
   const { cause } = error
   const copy = typeof cause === 'object' && cause !== null ? copyFault(cause) : cause
-  return { exitCode: exitCodeOf(error.code), sentence: oneLine(`${withCauses(error.message, copy)} (${error.code})`) }
+  return { exitCode: exitCodeOf(error.code), sentence: oneLine(`${inCommands(withCauses(error.message, copy))} (${error.code})`) }
+}
+
+/** The calls that messages of the library advise, and the commands that do the same. */
+const COMMANDS: ReadonlyMap<string, string> = new Map([
+  ['ownerGone()', 'owner-gone'],
+  ['verifyAudit()', 'verify-audit'],
+  ['forgetConsumer()', 'forget-consumer'],
+  ['erase()', 'erase'],
+])
+
+/** Replaces advice to call a function by the command that a person at a terminal can run. */
+function inCommands(text: string): string {
+  return text
+    .replace(/(?<=\b(?:with|see|call) )\w+\(\)/gi, (call) => {
+      const command = COMMANDS.get(call)
+      return command === undefined ? call : `\`npx latchkey ${command}\``
+    })
+    .replace('call `npx', 'run `npx')
 }
 
 function exitCodeOf(code: string): ExitCode {

@@ -7,6 +7,8 @@ export type InstanceFile = {
   readonly file: string
   /** The name under which the file exports the instance. Absent: it does not. */
   readonly exported?: string
+  /** Whether it is a JavaScript file that loads modules with `require`. Absent: it uses `import`, or is TypeScript. */
+  readonly commonJs?: true
   /** Whether the file starts a server. If it does, importing the file would also start one. */
   readonly serves: boolean
 }
@@ -24,7 +26,12 @@ export async function findInstances(cwd: string, sources: readonly string[]): Pr
     const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
     if (!/['"]latchkey['"]/.test(code) || !/\blatchkey\s*(?:<[^()]*>\s*)?\(/.test(code)) continue
     const exported = exportIn(code)
-    found.push({ file, ...(exported !== undefined && { exported }), serves: /\b(?:listen|serve)\s*\(/.test(code) })
+    found.push({
+      file,
+      ...(exported !== undefined && { exported }),
+      ...(isCommonJs(file, code) && { commonJs: true as const }),
+      serves: /\b(?:listen|serve)\s*\(/.test(code),
+    })
   }
   return found
 }
@@ -48,19 +55,39 @@ export async function sourcesIn(cwd: string): Promise<readonly string[]> {
   return sources
 }
 
+/** Only ES modules can contain `import` and `export` statements, whatever `type` package.json has. */
+function isCommonJs(file: string, code: string): boolean {
+  if (/\.cjs$/.test(file)) return true
+  return /\.jsx?$/.test(file) && !/^\s*(?:import|export)\b(?!\s*\()/m.test(code) && /\brequire\s*\(|\bexports\b/.test(code)
+}
+
+/** A call of `latchkey()`, also as a property of a module: `lib.latchkey()` and `require('latchkey').latchkey()`. */
+const CALL = String.raw`(?:await )?(?:[\w$]+\.|require\(['"]latchkey['"]\)\.)?latchkey\s*(?:<[^()]*>\s*)?\(`
+/** The beginning of the object that a CommonJS module exports, up to one of its properties. */
+const OBJECT = String.raw`\bmodule\.exports\s*=\s*\{(?:[^{}]|\{[^{}]*\})*?`
+
 function exportIn(code: string): string | undefined {
-  if (/^export default (?:await )?latchkey\b/m.test(code)) return 'default'
-  const name = /\b(?:const|let|var) (\w+)[^=\n]*=\s*(?:await )?latchkey\b/.exec(code)?.[1]
-  if (name === undefined) return /^export const tokens\b/m.test(code) ? 'tokens' : undefined
-  const word = String.raw`\b${name}\b`
-  // A list of exports may rename the instance, and the new name is not looked for.
-  const ways = [
-    `^export (?:const|let|var) ${word}`,
-    String.raw`^export \{[^}]*${word}(?! as)[^}]*\}`,
-    String.raw`^(?:module\.)?exports\.${name} =`,
-  ]
-  if ([...ways, String.raw`^module\.exports = \{[^}]*${word}`].some((way) => new RegExp(way, 'm').test(code))) return name
-  return new RegExp(`^export default ${word}`, 'm').test(code) ? 'default' : undefined
+  const direct = exportOf(CALL, code)
+  if (direct !== undefined) return direct
+  const name = new RegExp(String.raw`\b(?:const|let|var) ([\w$]+)[^=\n]*=\s*${CALL}`).exec(code)?.[1]
+  if (name !== undefined) return exportOf(String.raw`${name.replaceAll('$', String.raw`\$`)}(?![\w$.(])`, code, name)
+  const made = [/^export (?:const|let|var) tokens\b/m, /\bexports\.tokens\s*=/, new RegExp(String.raw`${OBJECT}\btokens\b`)]
+  return made.some((way) => way.test(code)) ? 'tokens' : undefined
+}
+
+/** Returns the name under which a module exports a value: a variable with this name, or the result of a call. */
+function exportOf(value: string, code: string, name?: string): string | undefined {
+  const find = (way: string): string | undefined => new RegExp(way, 'm').exec(code)?.[1]
+  const named =
+    find(String.raw`^export (?:const|let|var) ([\w$]+)[^=\n]*=\s*${value}`) ??
+    find(String.raw`\bexports\.([\w$]+)\s*=\s*${value}`) ??
+    find(String.raw`${OBJECT}\b([\w$]+)['"]?\s*:\s*${value}`)
+  if (named !== undefined) return named
+  if (new RegExp(String.raw`(?:^export default|\bmodule\.exports\s*=)\s+${value}`, 'm').test(code)) return 'default'
+  if (name === undefined) return undefined
+  const listed = new RegExp(String.raw`^export \{(?:[^}]*[\s,])?${value}(?: as ([\w$]+))?\s*[,}]`, 'm').exec(code)
+  if (listed !== null) return listed[1] ?? name
+  return find(`^export (?:const|let|var) (${value})`) ?? find(String.raw`${OBJECT}(?<![\w$.])(${value})\s*[,}]`)
 }
 
 /** Returns the path that a module in the project's folder uses to import a file: `src/tokens.ts` is imported as `./src/tokens.js`. */

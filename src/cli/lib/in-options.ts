@@ -8,5 +8,9 @@ export function inOptions(command: Command, error: unknown): unknown {
   if (issue === undefined) return error
   const name = String(issue.path[0])
   const option = command.options.find((one) => [name, name.replace(/s$/, '')].includes(one.attributeName()))
-  return option?.long == null ? error : new CommandError(EXIT.usage, `${option.long}: ${issue.message} (invalid_input)`)
+  if (option?.long == null) return error
+  // The field of a value in JSON, such as of a head. Positions in a list mean nothing on a command line.
+  const inner = issue.path.slice(1).filter((part) => typeof part === 'string')
+  const field = inner.length === 0 ? '' : `${inner.join('.')} `
+  return new CommandError(EXIT.usage, `${option.long}: ${field}${issue.message} (invalid_input)`)
 }

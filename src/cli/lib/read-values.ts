@@ -5,6 +5,14 @@ export function numberOrText(text: string): number | string {
   return /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : text
 }
 
+/** Describes durations that were given without a unit, because `--overlap 7` may have been meant as days. */
+export function withoutUnit(durations: { readonly [option: string]: number | string | undefined }): string | undefined {
+  const plain = Object.entries(durations).flatMap(([option, value]) =>
+    typeof value === 'number' && value !== 0 ? [`${option} ${value} means ${value} second${value === 1 ? '' : 's'}`] : [],
+  )
+  return plain.length === 0 ? undefined : `Note: ${plain.join(' and ')}. For other units, add one, as in 15m or 14d.`
+}
+
 /** Removes options that were not set, because the library refuses an explicit `undefined`. */
 export function given<T extends object>(input: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as {
@@ -23,12 +31,18 @@ export function readResources(pairs: readonly string[] | undefined): { readonly 
   const found = new Map<string, string[]>()
   for (const pair of pairs) {
     const at = pair.indexOf('=')
+    const value = pair.slice(at + 1)
     if (at < 1) throw new CommandError(EXIT.usage, '--resource must be a dimension and a value, as in warehouse=w1')
     const dimension = pair.slice(0, at)
     const values = found.get(dimension) ?? []
     found.set(dimension, values)
-    // `warehouse=` alone allows nothing in that dimension.
-    if (at + 1 < pair.length) values.push(pair.slice(at + 1))
+    // Most likely, a variable is not set. A list without values would limit a token to nothing in that dimension.
+    if (value.trim() === '')
+      throw new CommandError(
+        EXIT.usage,
+        `--resource ${dimension}= has no value: is a variable empty? Only the library and the HTTP API accept an empty list, which allows nothing`,
+      )
+    values.push(value)
   }
   return Object.fromEntries(found)
 }

@@ -73,6 +73,8 @@ export class SuggestingCommand extends Command {
     const [start, kind, word = ''] = /^error: unknown (command|option) '([^'=]+)/.exec(message) ?? []
     if (start === undefined) return super.error(message + argumentHint(this, message, options?.code), options)
     if (word.length > LONGEST_WORD) return super.error(`error: unknown ${kind}; it is not repeated here because it may be a token`, options)
+    if (this.name() === 'init' && /^--?(?:f|force|overwrite)$/.test(word))
+      return super.error(`${start}' (init never overwrites a file: delete it first)`, options)
     const hint = kind === 'command' ? commandFor(this, word) : optionFor(this, word)
     // The part after `=` is a value, which may be a token.
     return super.error(hint === undefined ? message.replace(/=[^']*'/, "'") : `${start}' (Did you mean ${hint}?)`, options)

@@ -12,7 +12,8 @@ export const STORES = {
 export type StoreName = keyof typeof STORES
 
 /** Returns the text of a `latchkey.config` for an application that has an instance. */
-export function reexportText(module: string, exported: string): string {
+export function reexportText(module: string, exported: string, commonJs?: boolean): string {
+  if (commonJs) return `module.exports = { tokens: require('${module}')${exported === 'default' ? '' : `.${exported}`} }\n`
   return `export { ${exported === 'tokens' ? '' : `${exported} as `}tokens } from '${module}'\n`
 }
 
@@ -68,13 +69,23 @@ api.get('/stock', requireScopes('inventory:read'), (c) => c.json({ caller: c.var
   }),
 }
 
+/** The endings of the files that are written: TypeScript, an ES module, or CommonJS. */
+export type Ending = 'ts' | 'mjs' | 'cjs'
+
 /** Returns the text of a module with one guarded route. */
-export function routeText(framework: Framework, typescript: boolean): string {
-  const { imports, body } = ROUTES[framework]((text) => (typescript ? text : ''))
+export function routeText(framework: Framework, ending: Ending): string {
+  const { imports, body } = ROUTES[framework]((text) => (ending === 'ts' ? text : ''))
   const lines = [
     imports,
     `import { authenticate, requireScopes } from 'latchkey/${framework}'`,
-    `import { tokens } from './latchkey.config.${typescript ? 'js' : 'mjs'}'`,
+    `import { tokens } from './latchkey.config.${ending === 'ts' ? 'js' : ending}'`,
   ]
-  return `${lines.filter((line) => line !== '').join('\n')}\n\n${body}\n`
+  const text = `${lines.filter((line) => line !== '').join('\n')}\n\n${body}\n`
+  return ending === 'cjs' ? asCommonJs(text) : text
+}
+
+/** The module has to load latchkey as the module of its instance does, because the two builds of the package do not trust each other. */
+function asCommonJs(text: string): string {
+  const required = text.replace(/^import (.+) from ('.+')$/gm, 'const $1 = require($2)').replace(/^export /gm, '')
+  return `${required}\nmodule.exports = { api }\n`
 }
