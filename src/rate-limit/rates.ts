@@ -159,8 +159,9 @@ export class Rates {
     try {
       const what = `the rate limit ${limit.name}`
       const { deadlineMs } = this.#timing
-      // If failures are ignored, a limiter that hangs must not use up the time of the others.
-      const leftMs = this.#options.onFailure === 'allow' ? undefined : leftUntil(walk.dueAt, this.#timing)
+      const restMs = leftUntil(walk.dueAt, this.#timing)
+      // If failures are ignored, a limiter that hangs must leave time for the other limits, and for the request itself.
+      const leftMs = this.#options.onFailure === 'allow' ? (restMs ?? deadlineMs) / 2 : restMs
       const site: CallSite = { what, where: 'rateLimit', deadlineMs, leftMs, report: this.#report }
       const taken = callOut(site, () => this.#ask(walk, limit, key), read)
       if (!isThenable(taken)) return taken
