@@ -22,7 +22,7 @@ import type { Ticket } from './model/ticket.js'
 import type { CreateOptions } from './model/transaction.js'
 import type { UsageInput, UsageOfInput, UsageReport, UsageSummary } from './model/usage.js'
 import type { Readings, Vitals } from './model/vitals.js'
-import type { Settings } from './options.js'
+import type { SharedSettings } from './options.js'
 import { isRequest, misgiven } from './policy/misgiven.js'
 import type { ResourceMode } from './policy/resource-mode.js'
 import type { ScopeSet } from './policy/scope-set.js'
@@ -219,21 +219,7 @@ export type Decider = {
 
 /** The internal interface of an instance, for the management API and the extensions. */
 export type Internals = Decider & {
-  readonly settings: Pick<
-    Settings,
-    | 'groups'
-    | 'expiry'
-    | 'allowWildcard'
-    | 'usage'
-    | 'owner'
-    | 'clock'
-    | 'retention'
-    | 'store'
-    | 'digesters'
-    | 'sealing'
-    | 'imports'
-    | 'monotonic'
-  >
+  readonly settings: SharedSettings
   /** How long a node may trust its cached data, in milliseconds, even while the store is unavailable. */
   readonly boundMs: number
   readonly deadlineMs: number

@@ -192,6 +192,10 @@ const reader = objectOf({
 
 const usageReader = objectOf({ flushEvery: duration({ min: 0.01, max: 60, fraction: true }).default(1) })
 
+/** The settings that the management API and the extensions read. */
+export type SharedSettings = Pick<Settings, 'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner' | 'clock' | 'retention'> &
+  Pick<Settings, 'store' | 'digesters' | 'sealing' | 'imports' | 'monotonic'>
+
 /**
  * Checks and completes the options.
  *
