@@ -17,6 +17,7 @@ import { explainSteps } from '../verify/explain.js'
 import type { ReadActor } from './lib/actor.js'
 import { recordAsOf } from './lib/as-of.js'
 import { checkId, seenBy } from './lib/change.js'
+import { importKeyOf } from './lib/import-key.js'
 
 const MAX_SCOPES = 100
 /** The audit log groups the refusals of a minute and dates the group by its last refusal. */
@@ -105,7 +106,7 @@ export async function explain(context: Context, actor: ReadActor, id: unknown, i
   const refusals = past ? { refusals: await refusalsNear(context, stored, at) } : {}
   const steps = await explainSteps(
     context,
-    { record, at, past, known },
+    { record, at, past, known, isOfOtherKey: await isOfOtherKey(context, stored) },
     { ip: given.ip, scopes: given.scope === undefined ? undefined : [given.scope].flat(), resources: given.resources },
   )
   return {
@@ -115,6 +116,12 @@ export async function explain(context: Context, actor: ReadActor, id: unknown, i
     steps,
     ...refusals,
   }
+}
+
+/** Returns whether a token was imported with a different key, so no credential is recognized as this token. */
+async function isOfOtherKey({ store, settings: { prefix, imports } }: Context, { id, importedFrom }: StoredToken): Promise<boolean> {
+  const keyId = importedFrom === undefined ? undefined : await importKeyOf(store, prefix, id)
+  return keyId !== undefined && keyId !== imports?.keys.keyId
 }
 
 /** One refusing step decides the outcome; a pass requires every step to be known. The code is known only if every step before the refusing step is known. */

@@ -12,6 +12,8 @@ export type Moment = {
   readonly past: boolean
   /** Whether the settings in `record` are those of the instant. Whether it was revoked is always known. */
   readonly known: boolean
+  /** Whether it was imported with a different key than the configured one. */
+  readonly isOfOtherKey: boolean
 }
 
 /** The request that is explained, as far as the input describes it. */

@@ -31,10 +31,11 @@ export async function explainSteps(context: Context, moment: Moment, asked: Aske
   ]
 }
 
-function recordStep({ settings }: Context, { record, at, past }: Moment): ExplainStep {
+function recordStep({ settings }: Context, { record, at, past, isOfOtherKey }: Moment): ExplainStep {
   const { createdAt, importedFrom } = record
   const facts = { createdAt: new Date(createdAt), ...(importedFrom !== undefined && { importedFrom }) }
-  return decided('record', (!past || at >= createdAt) && isRecognized(settings.imports, importedFrom, at), 'token_unknown', facts)
+  const isRecognizedNow = !isOfOtherKey && isRecognized(settings.imports, importedFrom, at)
+  return decided('record', (!past || at >= createdAt) && isRecognizedNow, 'token_unknown', facts)
 }
 
 /** Returns whether the format that a token was imported in is accepted. */

@@ -36,3 +36,13 @@ it('the event of an import identifies the key but does not reveal it', async () 
   expect(items).toMatchObject([{ details: { importKey: expect.stringMatching(/^[0-9a-f]{8}$/) } }])
   expect(JSON.stringify(items)).not.toContain(IMPORT_KEY)
 })
+
+it('explain shows that a token imported with a different key is not recognized', async () => {
+  const store = memoryStore()
+  const first = accepting([format], { store })
+  await first.system.import([oldToken(1).row], { format, map: terms })
+  const [record] = (await first.system.list()).items
+  const second = accepting([format], { store, imports: { key: OTHER, formats: [format] } })
+  expect(await first.system.explain(record!.id)).toMatchObject({ ok: true })
+  expect(await second.system.explain(record!.id)).toMatchObject({ ok: false, code: 'token_unknown' })
+})

@@ -7,7 +7,7 @@ import { refuseUse, startUse, type Use, undoUse } from '../../http/use.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
 import type { Known } from '../../model/presenter.js'
-import type { Principal } from '../../model/principal.js'
+import type { Principal, RateState } from '../../model/principal.js'
 import type { Duration } from '../../model/record.js'
 import { readClock } from '../../policy/instant.js'
 import { membershipIn } from '../../policy/membership.js'
@@ -134,6 +134,10 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
       }
       // Checked first, because the host may pay for each signature.
       if (signedLength(claims, key) > MAX_LENGTH) {
+        // The length is known only after the read, so without refusals left, this use is not refunded either.
+        const spent = use.refusalsSpent()
+        isReading = spent !== undefined
+        if (spent !== undefined) throw beyond(spent)
         const why = 'the signed token would be too long to send: request fewer scopes or resources'
         throw refusedUse(use, resources === undefined ? 'scope_insufficient' : 'resource_denied', why, 'invalid_request')
       }
@@ -230,8 +234,11 @@ function refusedUse(
 ): Refused {
   const spent = refuseUse(use, code)
   use.done(ENDPOINT)
-  if (spent !== undefined) return rateLimited({ retryAfterSeconds: spent.resetSeconds, rates: [spent] })
-  return oauthError(400, error, description)
+  return spent === undefined ? oauthError(400, error, description) : beyond(spent)
+}
+
+function beyond(spent: RateState): Refused {
+  return rateLimited({ retryAfterSeconds: spent.resetSeconds, rates: [spent] })
 }
 
 function rateLimited({ retryAfterSeconds, rates }: Pick<RefusalDetails, 'retryAfterSeconds' | 'rates'>): Refused {

@@ -110,3 +110,17 @@ it.each<[string, string, Record<string, string>]>([
   ])
   expect((await ask()).status).toBe(200)
 })
+
+it('exchanges for signed tokens that would be too long use up the limit once the token has no refusals left', async () => {
+  let reads = 0
+  const store = interceptStore(memoryStore(), ({ method }, proceed) => {
+    if (method === 'find') reads += 1
+    return proceed()
+  })
+  const { ask } = await world(undefined, { store })
+  const resources = JSON.stringify({ site: Array.from({ length: 400 }, (_, at) => `warehouse-number-${at}`) })
+  const statuses = new Set<number>()
+  for (let times = 0; times < 50; times += 1) statuses.add((await ask('a', { resources })).status)
+  expect([...statuses]).toEqual([400, 429])
+  expect(reads).toBeLessThan(10)
+})
