@@ -78,6 +78,9 @@ const OF_DRIVERS: ReadonlySet<string> = new Set([
   'resources',
 ])
 
+/** Events that are recorded in the background, so a story may end before them. */
+const BACKGROUND: ReadonlySet<string> = new Set(['token.refused', 'token.reused'])
+
 function pollute(names: readonly string[]): void {
   for (const name of names) {
     Object.defineProperty(Object.prototype, name, { value: POLLUTED.get(name), configurable: true, enumerable: false, writable: true })
@@ -99,7 +102,7 @@ async function story(open: () => TokenStore): Promise<string> {
       logger: false,
       clock: () => NOW,
       onEvent: ({ id: _, ...event }) => {
-        if (event.action !== 'token.refused') told.push(JSON.stringify(event))
+        if (!BACKGROUND.has(event.action)) told.push(JSON.stringify(event))
       },
       owner: (owner) => {
         told.push(['owner', owner.ownerId, owner.tenantId])
@@ -152,8 +155,7 @@ async function story(open: () => TokenStore): Promise<string> {
     await verdicts()
     say(await other.system.list())
     const { items } = await other.system.events({ order: 'oldest' })
-    // Refusals are counted in the background.
-    for (const { id: _, ...event } of items) if (event.action !== 'token.refused') say(event)
+    for (const { id: _, ...event } of items) if (!BACKGROUND.has(event.action)) say(event)
     return told
       .map(String)
       .join('\n')

@@ -74,6 +74,7 @@ export const types: Suite = {
       packages: [...WITHOUT_COMPILER, ...nest('module'), `typescript@${NEWEST}`],
       fixtures: ['types'],
     })
+    await writeFile(join(newest, 'every-entry.ts'), everyEntry())
     await bench.check(`every entry has types in TypeScript ${NEWEST}, which reports scopes that a new token lacks as such`, async () => {
       await errsAt(newest, 'nodenext', ['every-entry.ts', 'registered.ts', 'wrong-scope.ts'], WRONG)
       const errors = await compile(newest, 'nodenext', ['no-scopes.ts'])

@@ -1,4 +1,5 @@
 import { type Expression, type SqlBool, sql } from 'kysely'
+import { ownFields } from '../../../../src/model/own-fields.js'
 import { type ListQuery, MOST_SEARCHED, type TokenFilter, type TokenPage } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
 import type { Engine } from '../engine.js'
@@ -62,7 +63,7 @@ const fewExpired = async (context: Sql, { prefix, now }: ListQuery, narrow: Expr
   fewAt.set(context.engine, known)
   const age = now - (known.get(prefix) ?? Number.NEGATIVE_INFINITY)
   if (age >= 0 && age < RELIED_ON_MS) return true
-  const few = await atMost(context, FEW_EXPIRED, { prefix }, narrow)
+  const few = await atMost(context, FEW_EXPIRED, ownFields({ prefix }), narrow)
   if (few) known.set(prefix, now)
   else known.delete(prefix)
   return few
@@ -90,7 +91,7 @@ export const named = async (context: Sql, query: ListQuery, folded: string): Pro
   if (length < SEARCHABLE.from) return unindexed(context, query, 'text')
   if (index === undefined) return WALK
   const { prefix, tenantIds } = query
-  if (tenantIds?.length === 1 && (await atMost(context, SMALL_TENANT, { prefix, tenantIds }))) return WALK
+  if (tenantIds?.length === 1 && (await atMost(context, SMALL_TENANT, ownFields({ prefix, tenantIds })))) return WALK
   try {
     const { rows } = await (engine.read ?? engine.run)(index.count(names, folded, FEW + 1))
     return wide(rows[0]?.found ?? 0) <= FEW ? { narrow: index.condition(names, folded), sort: true, hide: true } : WALK
@@ -121,14 +122,16 @@ export const planOf = async (context: Sql, query: ListQuery, folded: string): Pr
   if (query.ids !== undefined) return { sort: true }
   if (folded !== '') return named(context, query, folded)
   const { prefix, tenantIds } = query
-  if (tenantIds !== undefined && tenantIds.length > MOST_TENANTS) return { sort: await atMost(context, FEW, { prefix, tenantIds }) }
+  if (tenantIds !== undefined && tenantIds.length > MOST_TENANTS)
+    return { sort: await atMost(context, FEW, ownFields({ prefix, tenantIds })) }
   const within = windowOf(query)
-  if (within !== undefined) return (await atMost(context, FEW_EXPIRED, { prefix }, within.narrow)) ? { ...within, sort: true } : WALK
+  if (within !== undefined)
+    return (await atMost(context, FEW_EXPIRED, ownFields({ prefix }), within.narrow)) ? { ...within, sort: true } : WALK
   if (query.statuses?.length !== 1) return WALK
   const [status] = query.statuses
   if (status === 'pending') {
     const narrow = sql<SqlBool>`${sql.ref('tokens.not_before')} > ${query.now}`
-    return (await atMost(context, FEW, { prefix }, narrow)) ? { narrow, sort: true } : WALK
+    return (await atMost(context, FEW, ownFields({ prefix }), narrow)) ? { narrow, sort: true } : WALK
   }
   if (status !== 'expired') return WALK
   const narrow = sql<SqlBool>`${sql.ref('tokens.expires_at')} <= ${query.now}`

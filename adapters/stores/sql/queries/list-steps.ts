@@ -1,4 +1,5 @@
 import { type Expression, type SqlBool, sql } from 'kysely'
+import { ownFields } from '../../../../src/model/own-fields.js'
 import type { ListedToken } from '../../../../src/model/record.js'
 import type { ListQuery, TokenPage } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
@@ -90,9 +91,9 @@ const readStretches = async (
     const ends = last !== undefined && (stretch.edge === undefined || comparePlaces(last, stretch.edge) <= 0)
     const part = ends ? { ...stretch, edge: last } : stretch
     const { column, values } = stretch.walk
-    const rest = { ...query, limit: query.limit - page.length }
+    const rest = ownFields({ ...query, limit: query.limit - page.length })
     const parts = values.map((value) => ({
-      query: column === 'tenant_id' ? { ...rest, tenantIds: [value] } : rest,
+      query: column === 'tenant_id' ? ownFields({ ...rest, tenantIds: [value] }) : rest,
       folded,
       plan: { sort: false, hide: true, narrow: stretchCondition(query.prefix, part, value) } as const,
     }))

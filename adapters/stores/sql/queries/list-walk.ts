@@ -1,4 +1,5 @@
 import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
+import { ownFields } from '../../../../src/model/own-fields.js'
 import type { ListQuery, TokenFilter } from '../../../../src/store/port.js'
 import { createTurns } from '../../../../src/store/timer.js'
 import type { Sql } from '../context.js'
@@ -163,7 +164,9 @@ export const groupsOf = <Query extends Walked>(query: Query): readonly Query[] =
   if (tenantIds === undefined || ownerId !== undefined || createdBy !== undefined) return [query]
   const tenants = [...new Set(tenantIds)]
   const groups: Query[] = []
-  for (let at = 0; at < tenants.length; at += MOST_TENANTS) groups.push({ ...query, tenantIds: tenants.slice(at, at + MOST_TENANTS) })
+  for (let at = 0; at < tenants.length; at += MOST_TENANTS) {
+    groups.push(ownFields({ ...query, tenantIds: tenants.slice(at, at + MOST_TENANTS) }))
+  }
   return groups
 }
 
@@ -199,13 +202,13 @@ export const atMostInSteps = async (
   most: number,
   { prefix, tenantIds, ownerId, createdBy, rootId }: TokenFilter,
 ): Promise<boolean> => {
-  const filter: TokenFilter = {
+  const filter: TokenFilter = ownFields({
     prefix,
     ...(tenantIds !== undefined && { tenantIds }),
     ...(ownerId !== undefined && { ownerId }),
     ...(createdBy !== undefined && { createdBy }),
     ...(rootId !== undefined && { rootId }),
-  }
+  })
   const giveWay = createGiveWay()
   let count = 0
   for (const group of groupsOf(filter)) {

@@ -1,3 +1,4 @@
+import { ownFields } from '../../../../src/model/own-fields.js'
 import { foldAscii } from '../../../../src/policy/fold-ascii.js'
 import type { ListQuery, TokenPage } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
@@ -15,7 +16,7 @@ export const list = async (context: Sql, query: ListQuery): Promise<TokenPage> =
   const tenantIds = [...new Set(query.tenantIds)]
   // A few tenants are read one by one, each from its own part of the index.
   const apart = tenantIds.length > 1 && tenantIds.length <= MOST_TENANTS && !plan.sort
-  const queries = apart ? tenantIds.map((tenantId) => ({ ...query, tenantIds: [tenantId] })) : [query]
+  const queries = apart ? tenantIds.map((tenantId) => ownFields({ ...query, tenantIds: [tenantId] })) : [query]
   return readPage(
     context,
     queries.map((each) => ({ query: each, folded, plan })),
