@@ -1,5 +1,5 @@
 import type { DashboardTexts } from 'latchkey/dashboard'
-import type { Page } from 'playwright-core'
+import type { Locator, Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { languages } from '../../src/dashboard/texts/languages.js'
 import { texts } from '../../src/dashboard/texts.js'
@@ -71,11 +71,18 @@ describe.skipIf(skip !== undefined)(`legibility ${skip ?? ''}`, () => {
       for (const direction of ['rtl', 'ltr']) {
         await page.evaluate((dir) => document.documentElement.setAttribute('dir', dir), direction)
         await opener.click()
-        const [button, menu] = await Promise.all([opener.boundingBox(), page.locator('.chooser').boundingBox()])
-        const ends = (box: typeof menu): readonly number[] => [box?.x ?? 0, (box?.x ?? 0) + (box?.width ?? 0)]
-        const [left = 0, right = 0] = ends(button)
-        const [from = 0, to = 0] = ends(menu)
-        expect(Math.min(Math.abs(left - from), Math.abs(right - to)), direction).toBeLessThan(2)
+        const ends = async (what: Locator): Promise<readonly [left: number, right: number]> => {
+          const box = await what.boundingBox()
+          return [box?.x ?? 0, (box?.x ?? 0) + (box?.width ?? 0)]
+        }
+        const menu = page.locator('.chooser')
+        // The menu is placed after it has opened.
+        const apart = async (): Promise<number> => {
+          const [[left, right], [from, to]] = [await ends(opener), await ends(menu)]
+          return Math.min(Math.abs(left - from), Math.abs(right - to))
+        }
+        await expect.poll(apart, { message: direction }).toBeLessThan(2)
+        const [from, to] = await ends(menu)
         expect(from).toBeGreaterThanOrEqual(0)
         expect(to).toBeLessThanOrEqual(width)
         await page.keyboard.press('Escape')
