@@ -17,7 +17,7 @@ import { explainSteps } from '../verify/explain.js'
 import type { ReadActor } from './lib/actor.js'
 import { recordAsOf } from './lib/as-of.js'
 import { checkId, seenBy } from './lib/change.js'
-import { importKeyOf } from './lib/import-key.js'
+import { isOfOtherKey } from './lib/import-key.js'
 
 const MAX_SCOPES = 100
 /** The audit log groups the refusals of a minute and dates the group by its last refusal. */
@@ -101,12 +101,13 @@ export async function explain(context: Context, actor: ReadActor, id: unknown, i
   if (stored === undefined) throw new NotFoundError(id)
   const at = given.at ?? now
   const past = given.at !== undefined
+  const isImported = stored.importedFrom !== undefined
   const { record, known } = past ? await recordAsOf(context, stored, at) : { record: stored, known: true }
   // Read these first, because an owner callback or a limiter that hangs uses up the remaining time, and that must still be explained.
   const refusals = past ? { refusals: await refusalsNear(context, stored, at) } : {}
   const steps = await explainSteps(
     context,
-    { record, at, past, known, isOfOtherKey: await isOfOtherKey(context, stored) },
+    { record, at, past, known, isOfOtherKey: isImported && (await isOfOtherKey(context.store, context.settings.imports, stored)) },
     { ip: given.ip, scopes: given.scope === undefined ? undefined : [given.scope].flat(), resources: given.resources },
   )
   return {
@@ -116,12 +117,6 @@ export async function explain(context: Context, actor: ReadActor, id: unknown, i
     steps,
     ...refusals,
   }
-}
-
-/** Returns whether a token was imported with a different key, so no credential is recognized as this token. */
-async function isOfOtherKey({ store, settings: { prefix, imports } }: Context, { id, importedFrom }: StoredToken): Promise<boolean> {
-  const keyId = importedFrom === undefined ? undefined : await importKeyOf(store, prefix, id)
-  return keyId !== undefined && keyId !== imports?.keys.keyId
 }
 
 /** One refusing step decides the outcome; a pass requires every step to be known. The code is known only if every step before the refusing step is known. */

@@ -8,7 +8,7 @@ import { closest } from '../policy/suggest.js'
 import { createTurns } from '../store/timer.js'
 import type { Context } from '../verify/context.js'
 import { checkSeesAll, type ReadActor } from './lib/actor.js'
-import { importKeyOf } from './lib/import-key.js'
+import { isOfOtherKey } from './lib/import-key.js'
 import { ImportRun } from './lib/import-run.js'
 
 /** Number of rows written together. */
@@ -68,8 +68,7 @@ async function refuseOtherKey({ store, settings: { prefix, clock, imports } }: C
   const before = newest.find(
     ({ importedFrom, revokedAt, expiresAt = now + 1 }) => importedFrom && revokedAt === undefined && expiresAt > now,
   )
-  const keyId = before && (await importKeyOf(store, prefix, before.id))
-  if (keyId === undefined || keyId === imports?.keys.keyId) return
+  if (before === undefined || !(await isOfOtherKey(store, imports, before))) return
   throw new InvalidInputError(
     'imports.key',
     'differs from the key that earlier imported tokens need: restore that key, or revoke those tokens first',

@@ -2,7 +2,7 @@ import type { Internals } from '../../instance.js'
 import type { Health } from '../../model/health.js'
 import type { TokenRecord } from '../../model/record.js'
 import { formatOf } from '../../policy/imports.js'
-import { importKeyOf } from '../../verbs/lib/import-key.js'
+import { isOfOtherKey } from '../../verbs/lib/import-key.js'
 import { readFault } from './fault.js'
 
 /** The result of one check. `ok` is absent if the result is neither good nor bad, `advice` if there is nothing to do. */
@@ -177,8 +177,8 @@ async function importsCheck(inside: Internals, records: readonly TokenRecord[]):
     const detail = `imported tokens are refused, because their formats are not configured: ${[...lost].join(', ')}`
     return [{ name: IMPORTS, ok: false, detail, advice: 'If they are still in use, add these formats to the imports option.' }]
   }
-  const keyId = await importKeyOf(inside.store(), newest.prefix, newest.id)
-  if (keyId === undefined || keyId === imports?.keys.keyId) return [{ name: IMPORTS, ok: true, detail: 'the key and the formats are set' }]
+  if (!(await isOfOtherKey(inside.store(), imports, newest)))
+    return [{ name: IMPORTS, ok: true, detail: 'the key and the formats are set' }]
   const detail = 'imported tokens are refused, because they were imported with a different imports.key'
   return [{ name: IMPORTS, ok: false, detail, advice: 'If they are still in use, restore that key. Otherwise, revoke them.' }]
 }

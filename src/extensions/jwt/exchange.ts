@@ -106,11 +106,11 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     use.routed(ENDPOINT)
     // Refused uses are refunded, so the token's limit would never stop the reads that they cause.
     if (use.refusalsSpent() !== undefined) refuseBeyond(verification.principal, asked, use)
-    let isReading = true
+    let isCharged = true
     try {
       // The signed token is later verified without the store, so it must reflect the primary's current state and not a cache.
       const parent = await inside.introspect(subject, allowance, partyOf(verification.principal))
-      isReading = false
+      isCharged = false
       if (!parent.active || !isAllowedFrom(parent.record, address))
         throw oauthError(400, 'invalid_request', 'the subject token is not valid')
       const { record } = parent
@@ -136,7 +136,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
       if (signedLength(claims, key) > MAX_LENGTH) {
         // The length is known only after the read, so without refusals left, this use is not refunded either.
         const spent = use.refusalsSpent()
-        isReading = spent !== undefined
+        isCharged = spent !== undefined
         if (spent !== undefined) throw beyond(spent)
         const why = 'the signed token would be too long to send: request fewer scopes or resources'
         throw refusedUse(use, resources === undefined ? 'scope_insufficient' : 'resource_denied', why, 'invalid_request')
@@ -154,7 +154,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
       })
     } catch (error) {
       // A flood of calls can make its own reads fail. Once the token has no refusals left, such a use is no longer refunded.
-      if (!isReading) undoUse(use)
+      if (!isCharged) undoUse(use)
       else if (use.refusalsSpent() === undefined) undoUse(use, 'lookup_failed')
       else use.forget()
       throw error
