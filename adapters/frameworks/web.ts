@@ -128,7 +128,7 @@ async function decideOn(tokens: Authenticator, request: Request, given: Authenti
  * admission has ended, and only this check still sees it.
  */
 function startCheck(require: ScopeChecker | undefined, request: Request, admission: Admission): Promise<Response | undefined> | undefined {
-  const current = admission.use?.isRefused === true ? admissionOf(request) : admission
+  const current = admissionOf(request)
   admit(request, admission)
   try {
     return require?.(request)

@@ -21,7 +21,7 @@ import { originOf } from './same-origin.js'
 import { secretsIn } from './secrets-in.js'
 import { sharingCheckOf } from './shared-address.js'
 import { createTrustCheck, warnOfAddress } from './trust-check.js'
-import { register, underWay } from './under-way.js'
+import { type Decision, register, underWay } from './under-way.js'
 import { type Use, undoUse } from './use.js'
 
 /** Decides whether to admit a request. Never throws and never rejects. `rawHeaders`: its list of header fields, if the adapter has already read it. */
@@ -226,7 +226,7 @@ export function createGuard<R extends object>(
     const earlier = presented.kind === 'token' ? underWay(request, decider, presented.token) : undefined
     if (earlier?.decider === decider && earlier.isNew && earlier.ip === seen.ip)
       return settleLate(request, seen, before, earlier.answer, rawHeaders, true)
-    if (earlier !== undefined) return decideAfter(earlier.outcome, request, seen, presented, before, rawHeaders)
+    if (earlier !== undefined) return decideAfter(earlier, request, seen, presented, before, rawHeaders)
     // A request counts once against rate limits, even if it passes several guards of this instance.
     const admitted = before !== undefined && isContinued(before, decider) ? (before.use?.principal ?? before.principal) : undefined
     const seenBy = admitted === undefined ? { ip: seen.ip, method: seen.method } : { ip: seen.ip, method: seen.method, admitted }
@@ -238,9 +238,12 @@ export function createGuard<R extends object>(
     return outcome
   }
 
-  /** Decides after another decision of the same instance, and continues its admission. The two may be answered differently, so they share no answer. */
+  /**
+   * Decides after another decision of the same instance, and continues its admission. The two may be answered differently, so they share an answer only if
+   * the earlier one failed: deciding again would most likely take another deadline, and fail as well.
+   */
   const decideAfter = async (
-    earlier: Promise<unknown>,
+    earlier: Decision,
     request: R,
     seen: RequestLike,
     presented: Decidable,
@@ -250,8 +253,9 @@ export function createGuard<R extends object>(
     let latest = before
     let decided: MaybePromise<GuardOutcome>
     try {
-      await earlier
+      await earlier.outcome
       latest = takeEarlier(request, rawHeaders) ?? before
+      if (earlier.decider === decider) await earlier.answer
       decided = decideOn(request, seen, presented, latest, rawHeaders)
     } catch (error) {
       decided = fault(request, error)

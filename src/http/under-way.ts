@@ -1,6 +1,7 @@
 import type { Decider } from '../instance.js'
 
-type Decision = {
+/** A decision of a guard on a token that waits for something. */
+export type Decision = {
   readonly decider: Decider
   readonly token: string
   readonly ip: string | undefined

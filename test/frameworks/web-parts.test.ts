@@ -39,31 +39,32 @@ function holding<T>(answer: T) {
   return { ask, isAsked: () => calls > 0, calls: () => calls, release: () => release?.(answer) }
 }
 
+/** A request whose first part waits for the callback of its token's owner. */
+async function heldByOwner() {
+  const owner = holding({ scopes: ['a:read' as const] })
+  const tokens = start({ owner: owner.ask })
+  const { token, record } = await tokens.system.create({ name: 'ERP', scopes: ['a:read'], ownerId: 'ada' })
+  const request = requestOf(token)
+  const first = authenticate(tokens, request)
+  await expect.poll(owner.isAsked).toBe(true)
+  return { tokens, id: record.id, request, first, release: owner.release }
+}
+
 describe('a part of a web request that begins while another part is being decided', () => {
   it.each(['revoke', 'deactivate'] as const)('a part that begins after %s() has resolved is refused', async (verb) => {
-    const owner = holding({ scopes: ['a:read' as const] })
-    const tokens = start({ owner: owner.ask })
-    const { token, record } = await tokens.system.create({ name: 'ERP', scopes: ['a:read'], ownerId: 'ada' })
-    const request = requestOf(token)
-    const first = authenticate(tokens, request)
-    await expect.poll(owner.isAsked).toBe(true)
-    await tokens.system[verb](record.id)
+    const { tokens, id, request, first, release } = await heldByOwner()
+    await tokens.system[verb](id)
     const later = authenticate(tokens, request)
-    owner.release()
+    release()
     await first
     expect(statusOf(await later)).toBe(401)
   })
 
   it('a part that begins after update() has resolved has the new scopes', async () => {
-    const owner = holding({ scopes: ['a:read' as const] })
-    const tokens = start({ owner: owner.ask })
-    const { token, record } = await tokens.system.create({ name: 'ERP', scopes: ['a:read'], ownerId: 'ada' })
-    const request = requestOf(token)
-    const first = authenticate(tokens, request)
-    await expect.poll(owner.isAsked).toBe(true)
-    await tokens.system.update(record.id, { scopes: [] })
+    const { tokens, id, request, first, release } = await heldByOwner()
+    await tokens.system.update(id, { scopes: [] })
     const later = authenticate(tokens, request)
-    owner.release()
+    release()
     await first
     expect((await later).principal?.scopes).toEqual([])
   })
@@ -133,4 +134,37 @@ describe('parts of a web request that run at the same time', () => {
       expect(codes).not.toContain('LATCHKEY_W002')
     },
   )
+
+  it('a part that begins while another part waits for a store that hangs does not wait for it again', async () => {
+    let isHanging = false
+    const inner = memoryStore()
+    let lookups = 0
+    const store = {
+      ...inner,
+      find: (ids: readonly string[]) => {
+        lookups += 1
+        return isHanging ? new Promise<never>(() => undefined) : inner.find(ids)
+      },
+    }
+    const tokens = start({ store, deadline: '1s', cache: false })
+    const { token } = await tokens.system.create({ name: 'ERP', scopes: ['a:read'] })
+    isHanging = true
+    lookups = 0
+    const request = requestOf(token)
+    const first = authenticate(tokens, request, quiet)
+    await expect.poll(() => lookups).toBe(1)
+    const later = authenticate(tokens, request, quiet)
+    expect((await Promise.all([first, later])).map(statusOf)).toEqual([503, 503])
+    expect(lookups).toBe(1)
+  })
+
+  it('a check by itself finds no admission once a later part of the request, which ran at the same time as a session, was refused', async () => {
+    const tokens = start()
+    const request = new Request('https://api.example/')
+    const check = requireScopes('a:read')
+    const session = () => ({ id: 'ada', scopes: ['a:read'] })
+    const parts = [authenticate(tokens, request, { ...quiet, session, require: check }), authenticate(tokens, request, quiet)]
+    expect((await Promise.all(parts)).map(statusOf)).toEqual([200, 401])
+    expect((await check(request))?.status).toBe(500)
+  })
 })
