@@ -1,14 +1,13 @@
-import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 
 /** Folders with tests that drive only the core: `latchkey()` with the memory store, or one module. */
 const FOLDERS = ['verify', 'latchkey', 'policy', 'token', 'cache', 'verbs', 'rate-limit', 'activity', 'model', 'store', 'http', 'imports']
-/** Any adapter except the memory store, or a separate process, which coverage does not see. */
+/** Any adapter except the memory store, or a separate process. */
 const BEYOND_THE_CORE = /latchkey\/(?:express|fastify|hono|koa|nest|web)|stores\/(?!memory)|servers\.js|\/crash\/|child_process/
-
-/** The lines of each file that a test ran. */
-export type Coverage = ReadonlyMap<string, ReadonlySet<number>>
+/** Tests that take longer have hung. All of them together take a few minutes. */
+const HUNG_MS = 30 * 60_000
 
 /** The tests of the core alone. */
 export function coreTests(): readonly string[] {
@@ -21,52 +20,49 @@ export function coreTests(): readonly string[] {
     .sort()
 }
 
-/** Runs tests in one worker, and returns `true` if all pass. */
-export async function passes(folder: string, tests: readonly string[]): Promise<boolean> {
-  return (await run(folder, tests)).passed
-}
+/** What a runner is asked to run. `changed`: a file that has changed since its last run. */
+export type Run = { readonly tests: readonly string[]; readonly changed: string | undefined }
 
-type Run = { readonly passed: boolean; readonly output: string }
+/** Runs tests of one copy of the project, again and again in one process, because most of the time of a short run is its start. */
+export class TestRunner {
+  readonly #folder: string
+  readonly #options: readonly string[]
+  #child: ReturnType<typeof fork> | undefined
 
-function run(folder: string, tests: readonly string[], more: readonly string[] = []): Promise<Run> {
-  const how = ['--bail', '1', '--reporter', 'dot', '--no-isolate', '--pool', 'threads', '--no-file-parallelism']
-  const options = { cwd: folder, env: { ...process.env, LATCHKEY_SCHEDULES: '300' }, timeout: 300_000, maxBuffer: 64e6 }
-  return new Promise((resolve) => {
-    execFile('node', ['node_modules/vitest/vitest.mjs', 'run', ...how, ...more, ...tests], options, (error, stdout, stderr) =>
-      resolve({ passed: error === null, output: `${stdout}${stderr}` }),
-    )
-  })
-}
-
-/**
- * Runs one test file alone, and returns which lines of `files` it ran. A busy machine can fail a test once, so a failure counts only when it is repeated.
- *
- * @returns `undefined` if it fails twice, because its later results about mutants would be meaningless
- */
-export async function coverageOf(folder: string, test: string, files: readonly string[]): Promise<Coverage | undefined> {
-  const reports = join(folder, 'coverage')
-  const more = ['--coverage', '--coverage.reporter=json', '--coverage.clean=false', `--coverage.reportsDirectory=${reports}`]
-  rmSync(reports, { recursive: true, force: true })
-  const once = (): Promise<Run> => run(folder, [test], [...more, ...files.map((file) => `--coverage.include=${file}`)])
-  const first = await once()
-  if (!first.passed) {
-    console.log(`${test} failed without any mutant, and is run again:\n${first.output}`)
-    if (!(await once()).passed) return undefined
+  /** `options`: `--bail` ends each run at the first failure. */
+  constructor(folder: string, options: readonly string[]) {
+    this.#folder = folder
+    this.#options = options
   }
-  const report: unknown = JSON.parse(readFileSync(join(reports, 'coverage-final.json'), 'utf8'))
-  return new Map(Object.entries(Object(report)).map(([path, file]) => [path.slice(folder.length + 1), linesRun(file as FileCoverage)]))
-}
 
-type FileCoverage = {
-  readonly statementMap: { readonly [id: string]: { readonly start: { readonly line: number }; readonly end: { readonly line: number } } }
-  readonly s: { readonly [id: string]: number }
-}
-
-function linesRun({ statementMap, s }: FileCoverage): ReadonlySet<number> {
-  const lines = new Set<number>()
-  for (const [id, { start, end }] of Object.entries(statementMap)) {
-    if ((s[id] ?? 0) === 0) continue
-    for (let line = start.line; line <= end.line; line += 1) lines.add(line)
+  /** Returns the tests that failed. Tests that hang, or that end their process, all count as failed. */
+  async failures(run: Run): Promise<readonly string[]> {
+    const child = this.#child ?? this.#start()
+    child.send(run)
+    const late = AbortSignal.timeout(HUNG_MS)
+    const answer: unknown = await Promise.race([
+      once(child, 'message', { signal: late }).then(([failed]: unknown[]) => failed),
+      once(child, 'exit', { signal: late }),
+    ]).catch(() => undefined)
+    if (Array.isArray(answer) && answer.every((test) => typeof test === 'string')) return answer
+    this.stop()
+    return run.tests
   }
-  return lines
+
+  stop(): void {
+    this.#child?.kill('SIGKILL')
+    this.#child = undefined
+  }
+
+  #start(): ReturnType<typeof fork> {
+    const env = { ...process.env, LATCHKEY_SCHEDULES: '300' }
+    const runner = new URL('core-runner.ts', import.meta.url)
+    this.#child = fork(runner, this.#options, {
+      cwd: this.#folder,
+      env,
+      execArgv: ['--import', import.meta.resolve('tsx')],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    })
+    return this.#child
+  }
 }
