@@ -6,16 +6,11 @@ import type { Problems } from './problems.js'
 /** An entry of `details.covers` in an `owner.erased` event: the erased fields, and the positions of the events that they were erased from. */
 export type ErasedPart = { readonly fields: readonly string[]; readonly seqs: readonly number[] }
 
-/** An erasure that has not been written yet. */
-export type Erasure = {
-  /** The changed events, without the erased fields. */
-  readonly events: readonly ListedEvent[]
-  /** Goes into `details.covers` of an `owner.erased` event. Contains positions and field names, but no personal data. */
-  readonly covers: readonly ErasedPart[]
-}
+/** An event, and what is left of it without the erased fields. */
+export type ErasedEvent = { readonly before: ListedEvent; readonly after: ListedEvent }
 
 /**
- * Erases the personal fields that `isPersonal` selects, by path and value, from these events, and returns the data to write.
+ * Erases the personal fields that `isPersonal` selects, by path and value, from these events, and returns the events that lose fields.
  *
  * Only an `owner.erased` event, which follows the events that it covers and is sealed, distinguishes an erasure from tampering. Write that event first, then
  * seal if the audit log is sealed, and replace the events last: after a crash in between, every missing field is covered by a seal.
@@ -23,20 +18,24 @@ export type Erasure = {
 export function eraseFrom(
   events: readonly ListedEvent[],
   isPersonal: (path: string, value: unknown, event: ListedEvent) => boolean,
-): Erasure {
-  const changed: ListedEvent[] = []
+): readonly ErasedEvent[] {
+  return events.flatMap((before) => {
+    const after = eraseFields(before, (path, value) => isPersonal(path, value, before))
+    return after === before ? [] : [{ before, after }]
+  })
+}
+
+/** Returns `details.covers` of an `owner.erased` event. It contains positions and field names, but no personal data. */
+export function coversOf(erased: readonly ErasedEvent[]): readonly ErasedPart[] {
   const parts = new Map<string, { readonly fields: readonly string[]; readonly seqs: number[] }>()
-  for (const event of events) {
-    const erased = eraseFields(event, (path, value) => isPersonal(path, value, event))
-    if (erased === event) continue
-    changed.push(erased)
-    const fields = erasedFields(erased).filter((path) => !Object.hasOwn(event.erased?.commitments ?? {}, path))
+  for (const { before, after } of erased) {
+    const fields = erasedFields(after).filter((path) => !Object.hasOwn(before.erased?.commitments ?? {}, path))
     const key = JSON.stringify(fields)
     const part = parts.get(key) ?? { fields, seqs: [] }
-    part.seqs.push(event.seq)
+    part.seqs.push(before.seq)
     parts.set(key, part)
   }
-  return { events: changed, covers: [...parts.values()] }
+  return [...parts.values()]
 }
 
 function erasedFields({ erased }: ListedEvent): readonly string[] {

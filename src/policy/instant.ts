@@ -24,6 +24,17 @@ export function wholeMilliseconds(clock: () => number): () => number {
   }
 }
 
+/** Makes a clock return an invalid time instead of throwing, for what must be recorded in any case. */
+export function neverThrowing(clock: () => number): () => number {
+  return () => {
+    try {
+      return clock()
+    } catch {
+      return Number.NaN
+    }
+  }
+}
+
 /**
  * Reads a clock whose time goes into something that others rely on, such as a signature.
  *

@@ -1,3 +1,4 @@
+import { neverThrowing } from '../policy/instant.js'
 import { leave } from '../store/users.js'
 import type { Context } from '../verify/context.js'
 
@@ -10,6 +11,7 @@ export async function close(context: Context): Promise<void> {
   const { consumers, housekeeping, signals, records, buffers, store, settings } = context
   housekeeping.stop()
   signals.stop()
+  const clock = neverThrowing(settings.clock)
   const stillUsed = leave(store.origin)
   const faults: unknown[] = []
   const attempt = async (step: () => unknown): Promise<void> => {
@@ -24,7 +26,7 @@ export async function close(context: Context): Promise<void> {
   // one deadline after the call in progress, not by one deadline per step.
   await Promise.all([
     attempt(() => consumers.stopAll()),
-    ...buffers.map((buffer) => attempt(() => buffer.flush(settings.clock(), true))),
+    ...buffers.map((buffer) => attempt(() => buffer.flush(clock(), true))),
     attempt(() => records.stop()),
   ])
   store.end()

@@ -1,51 +1,31 @@
 import * as z from 'zod'
 import { aboutToken } from '../activity/about-token.js'
-import { eraseFrom } from '../audit/erasure.js'
-import { ConflictError, GrantDeniedError, InvalidInputError, StoreUnavailableError } from '../errors.js'
-import { isErased, type ListedEvent, type StoredEvent } from '../model/event.js'
+import { GrantDeniedError, InvalidInputError, StoreUnavailableError } from '../errors.js'
+import { isErased } from '../model/event.js'
 import { ownFields } from '../model/own-fields.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
 import type { Erased } from '../model/revocation.js'
 import { refuseUndefined } from '../policy/read-input.js'
 import { readShape, text } from '../policy/shape.js'
-import type { ListQuery, Replacement, TokenFilter } from '../store/port.js'
-import { readPage } from '../store/read-page.js'
+import type { ListQuery, Replacement } from '../store/port.js'
+import { createTurns } from '../store/timer.js'
 import { untilDone } from '../store/until-done.js'
-import { generateId } from '../token/generate.js'
-import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
 import { checkTenant, isNobody, type ReadActor } from './lib/actor.js'
 import { barrier } from './lib/barrier.js'
 import { commit, timeOfChange } from './lib/change.js'
+import { type Erasure, eraseEvents, eventOf, filterOf, refuseLive, slices, WRITTEN_AT_ONCE } from './lib/erase-events.js'
 import { MAX_TRIES, tooManyChanges } from './lib/line.js'
-import { eraseRecord, mayName, namesOwner, type Person, personalTo, withoutPerson } from './lib/personal.js'
-import { sealFirst } from './lib/seals.js'
+import { eraseRecord, mayName, namesOwner, withoutPerson } from './lib/personal.js'
 
-/** Number of records read and written per batch. */
+/** Number of records read per batch. */
 const BATCH = 50
-/** Number of events per batch, about as many as one seal covers. */
-const EVENTS_A_BATCH = 200
 /** Maximum number of passes. Another pass runs when the owner was named again during the last pass. */
 const MAX_ROUNDS = 5
 
 type Given = { ownerId: string; tenantId?: string | undefined }
 
 const shape: z.ZodType<Given> = z.strictObject({ ownerId: text(1, 200), tenantId: text(1, 200).optional() })
-
-/** Whose data is erased, in which tenants, and by which actor. */
-type Task = Person & {
-  readonly context: Context
-  readonly actor: ReadActor
-  /** IDs of the tokens whose owner is or was erased. */
-  readonly tokenIds: Set<string>
-  readonly tenantIds: readonly string[] | undefined
-  /** IDs of the tokens whose owner was erased in this call. */
-  readonly erased: Set<string>
-  /** IDs of the tokens that may name the owner but cannot be read. */
-  readonly damaged: Set<string>
-  /** Positions of the events that name the owner but cannot be replaced. */
-  readonly damagedEvents: Set<number>
-}
 
 /**
  * Removes an owner's ID from every record and event. Also removes the text that people wrote about the owner's tokens, and the addresses that those tokens
@@ -67,7 +47,7 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
   checkTenant(actor, tenantId)
   if (actor.id === ownerId)
     throw new GrantDeniedError('ownerId', 'is you: the audit log must name who erased whom, so someone else must do it')
-  const task: Task = {
+  const task: Erasure = {
     context,
     actor,
     ownerId,
@@ -76,6 +56,7 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
     erased: new Set(),
     damaged: new Set(),
     damagedEvents: new Set(),
+    giveWay: createTurns(context.settings.monotonic),
   }
   const now = timeOfChange(context)
   await refuseLive(task)
@@ -98,7 +79,7 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
   const read = await barrier(context)
   // The store no longer accepts addresses for these tokens. A batch that was being written during the erasure has finished by now.
   const ids = [...task.erased]
-  for (let from = 0; from < ids.length; from += BATCH) await forgetAddresses(context, ids.slice(from, from + BATCH))
+  for (const some of slices(ids, BATCH)) await forgetAddresses(context, some)
   await commit(context, { cutsFeed: read ?? (await context.nodes.feedEnd.next()), events: [] })
   clearBuffered(task)
   refuseDamaged('tokens', [...task.damaged])
@@ -109,27 +90,8 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
   return { tokens, events }
 }
 
-const filterOf = ({ context, tenantIds }: Task): TokenFilter => ({
-  prefix: context.settings.prefix,
-  ...(tenantIds !== undefined && { tenantIds }),
-})
-
-// Expired tokens count too, because an edit could extend one, which would then work again without the limits of its owner.
-async function refuseLive(task: Task): Promise<void> {
-  const { context, ownerId } = task
-  const [live] = await context.store.list({
-    ...filterOf(task),
-    ownerId,
-    statuses: ['active', 'pending', 'inactive', 'expired'],
-    now: timeOfChange(context),
-    limit: 1,
-  })
-  if (live !== undefined)
-    throw new ConflictError('conflict', 'this owner has tokens that are not revoked: revoke them first with ownerGone()')
-}
-
 /** Checks whether a record names the owner again. */
-async function isNamed(task: Task): Promise<boolean> {
+async function isNamed(task: Erasure): Promise<boolean> {
   const { context, ownerId } = task
   for (const by of [{ ownerId }, { createdBy: ownerId }]) {
     const found = await context.store.list({ ...filterOf(task), ...by, now: timeOfChange(context), limit: 1 })
@@ -139,7 +101,7 @@ async function isNamed(task: Task): Promise<boolean> {
 }
 
 /** Removes the owner from the events that this node has not written yet. */
-function clearBuffered(task: Task): void {
+function clearBuffered(task: Erasure): void {
   const { context, tenantIds } = task
   const { refusals, reuses, attempts } = context
   for (const events of [refusals, reuses, attempts]) {
@@ -150,7 +112,7 @@ function clearBuffered(task: Task): void {
   }
 }
 
-async function eraseRecords(task: Task): Promise<number> {
+async function eraseRecords(task: Erasure): Promise<number> {
   const { context, ownerId } = task
   let count = 0
   let after: ListedToken | undefined
@@ -166,7 +128,7 @@ async function eraseRecords(task: Task): Promise<number> {
     })
     for (const token of page) if (token.ownerId === ownerId || isErased(token)) task.tokenIds.add(token.id)
     const named = page.filter((token) => namesOwner(token, ownerId))
-    if (named.length > 0) count += await eraseBatch(task, named)
+    for (const some of slices(named, WRITTEN_AT_ONCE)) count += await eraseBatch(task, some)
     // Another node may since have written uses from before the erasure.
     await forgetAddresses(
       context,
@@ -185,7 +147,7 @@ function refuseDamaged(what: 'tokens' | 'events', names: readonly string[]): voi
   )
 }
 
-async function eraseBatch(task: Task, named: readonly ListedToken[]): Promise<number> {
+async function eraseBatch(task: Erasure, named: readonly ListedToken[]): Promise<number> {
   const { context, ownerId } = task
   // Do this first: once the record no longer names its owner, these addresses cannot be found.
   await forgetAddresses(
@@ -210,89 +172,9 @@ async function forgetAddresses({ store }: Context, tokenIds: readonly string[]):
   if (tokenIds.length > 0) await untilDone(store.name, 'addresses to remove', () => store.trimUsage(trim))
 }
 
-function replacementOf({ context, ownerId }: Task, { lastUsedAt: _, lastUsedIp: __, ...token }: ListedToken): readonly Replacement[] {
+function replacementOf({ context, ownerId }: Erasure, { lastUsedAt: _, lastUsedIp: __, ...token }: ListedToken): readonly Replacement[] {
   const stored: StoredToken = ownFields(token)
   // A token that has become live since it was read stays unchanged until it is revoked.
   if (!namesOwner(stored, ownerId) || (stored.ownerId === ownerId && stored.revokedAt === undefined)) return []
   return [{ expectedVersion: stored.version, record: eraseRecord(stored, ownerId, timeOfChange(context)) }]
-}
-
-async function eraseEvents(task: Task): Promise<number> {
-  const { context, tenantIds } = task
-  const query = { prefix: context.settings.prefix, order: 'oldest', ...(tenantIds !== undefined && { tenantIds }) } as const
-  const read = (limit: number, from: number | undefined) => context.store.events({ ...query, after: from ?? 0, limit })
-  let count = 0
-  let after = 0
-  let tries = 0
-  for (;;) {
-    const { rows: page, more, end } = await readPage(EVENTS_A_BATCH, after, read, ({ seq }) => seq)
-    const erased = await eraseFromPage(task, page)
-    tries = erased === undefined ? tries + 1 : 0
-    if (tries === MAX_TRIES) throw tooManyChanges()
-    if (erased === undefined) continue
-    count += erased
-    if (end === undefined || !more) return count
-    after = end
-  }
-}
-
-/** Returns how many of these events lost fields, or `undefined` when a concurrent change means that they must be read again. */
-async function eraseFromPage(task: Task, page: readonly ListedEvent[]): Promise<number | undefined> {
-  let count = await eraseTogether(
-    task,
-    page.filter((event) => !mayNotMatch(event)),
-  )
-  if (count === undefined) return undefined
-  for (const event of page.filter(mayNotMatch)) {
-    const erased = task.damagedEvents.has(event.seq) ? 0 : await eraseTogether(task, [event])
-    if (erased === undefined) task.damagedEvents.add(event.seq)
-    count += erased ?? 0
-  }
-  return count
-}
-
-async function eraseTogether(task: Task, page: readonly ListedEvent[]): Promise<number | undefined> {
-  const { context } = task
-  const { events } = eraseFrom(page, personalTo(task))
-  if (events.length === 0) return 0
-  // Erased fields look like tampering until a sealed event covers them.
-  await commit(context, { events: coveringEvents(task, page) })
-  await sealFirst(context)
-  const before = new Map(page.map((event) => [event.seq, event]))
-  const erasures = events.flatMap(({ seq, ...after }) => {
-    const event = before.get(seq)
-    return event === undefined ? [] : [{ before: event, after }]
-  })
-  const { ok } = await commit(context, { erasures, events: [] })
-  return ok ? erasures.length : undefined
-}
-
-/** Returns whether the store may never replace this event, because it compares fields that could not be read. */
-function mayNotMatch(event: ListedEvent): boolean {
-  const { damaged } = ownFields(event)
-  return damaged?.some((field) => field === 'salt' || field === 'erased') === true
-}
-
-/** Returns one event per tenant that names the changed places and fields. Administrators of a tenant see only the changes to their own audit log. */
-function coveringEvents(task: Task, page: readonly ListedEvent[]): readonly StoredEvent[] {
-  const tenants = new Set(page.map(({ tenantId }) => tenantId))
-  return [...tenants].flatMap((tenantId) => {
-    const own = page.filter((event) => event.tenantId === tenantId)
-    const { events, covers } = eraseFrom(own, personalTo(task))
-    if (events.length === 0) return []
-    const details = { covers: covers.map(({ fields, seqs }) => ({ fields: [...fields], seqs: [...seqs] })) }
-    return [{ ...eventOf(task, tenantId === undefined ? {} : { tenantId }), count: events.length, details }]
-  })
-}
-
-function eventOf({ context, actor }: Task, about: Partial<StoredEvent>): StoredEvent {
-  return {
-    id: generateId(platformRandom),
-    at: timeOfChange(context),
-    action: 'owner.erased',
-    prefix: context.settings.prefix,
-    actorId: actor.id,
-    ...about,
-    ...(actor.ip !== undefined && { ip: actor.ip }),
-  }
 }

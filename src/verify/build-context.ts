@@ -19,6 +19,7 @@ import { countOne, Vitals } from '../model/vitals.js'
 import type { Settings } from '../options.js'
 import { nodeIdOf } from '../policy/cache-bounds.js'
 import { endOfFormat } from '../policy/imports.js'
+import { neverThrowing } from '../policy/instant.js'
 import { Rates } from '../rate-limit/rates.js'
 import { Allowance } from '../store/deadline.js'
 import { GuardedStore } from '../store/guarded-store.js'
@@ -80,7 +81,7 @@ export function buildContext(settings: Settings): Context {
     for (const { action } of events) countOne(vitals.events, action)
     if (events.length > 0) consumers.wake()
   }
-  const usage = settings.usage === undefined ? undefined : new UsageRecorder(store, nodeId, clock, report)
+  const usage = settings.usage === undefined ? undefined : new UsageRecorder(store, nodeId, neverThrowing(clock), report)
   const coalesced = { store, prefix, monotonic, announce, report, others: { actorId: 'system', details: { tokens: 'various' } } }
   const refusals = new CoalescedEvents({ ...coalesced, action: 'token.refused' })
   const reuses = new CoalescedEvents({ ...coalesced, action: 'token.reused' })

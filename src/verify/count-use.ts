@@ -6,6 +6,7 @@ import type { RefusalCode } from '../errors.js'
 import type { CountedUse, UseOutcome } from '../model/counted-use.js'
 import type { Principal } from '../model/principal.js'
 import { countOne } from '../model/vitals.js'
+import { neverThrowing } from '../policy/instant.js'
 import { normalizeIp } from '../policy/network.js'
 import type { Context } from './context.js'
 import { TokenPrincipal } from './principal.js'
@@ -40,7 +41,7 @@ function count(
     if (!isCounted) context.usage?.countAllowed(entry, endpoint, scope, ip)
     return
   }
-  const now = context.settings.clock()
+  const now = neverThrowing(context.settings.clock)()
   if (!isCounted) context.usage?.count(entry, now, endpoint, outcome, scope, ip)
   countOne(context.vitals.refusedByRoute, outcome)
   noteRefusal(context, entry, outcome, now, normalizeIp(ip))

@@ -2,6 +2,7 @@ import { sha256Tokens } from 'latchkey/import'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore, interceptStore } from 'latchkey/testing'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { startUse } from '../../src/http/use.js'
 import { deciderOf } from '../../src/instance.js'
 import { codeOf, instance, mint, pause, principalOf, refusal, until, warm } from './harness.js'
 
@@ -43,6 +44,28 @@ describe('close', () => {
     expect(() => deciderOf(tokens).decide(token)).toThrow('closed')
     expect(() => deciderOf(tokens).countUse(principal, {})).not.toThrow()
     await tokens.close()
+  })
+
+  it('what was counted and recorded is written even if the clock throws', async () => {
+    const store = memoryStore()
+    let isBroken = false
+    const clock = (): number => {
+      if (isBroken) throw new Error('no clock')
+      return Date.UTC(2030, 0, 1)
+    }
+    const tokens = instance({ store, clock })
+    const other = instance({ store })
+    const { token, record } = await mint(tokens)
+    const stopped = await mint(tokens)
+    await tokens.system.deactivate(stopped.record.id)
+    const principal = await principalOf(tokens.verify(token))
+    expect(await tokens.verify(stopped.token)).toMatchObject({ code: 'token_inactive' })
+    isBroken = true
+    // A request that is still being handled.
+    startUse(deciderOf(tokens), principal, undefined)
+    await tokens.close()
+    expect(await other.system.usage(record.id, { from: Date.UTC(2029, 11, 31), to: Date.UTC(2030, 0, 2) })).toMatchObject({ total: 2 })
+    expect((await other.system.events({ action: 'token.refused' })).items).toHaveLength(1)
   })
 
   it('close() ends work in progress, and nothing is written after it resolves', async () => {

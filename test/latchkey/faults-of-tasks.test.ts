@@ -87,7 +87,8 @@ describe('background work', () => {
   })
 
   it('failures to follow the feed and to close are reported and do not crash the process', async () => {
-    const { tokens, places, breakIt } = breakable({ usage: false, notices: false, retention: { usage: false, addresses: false } })
+    const store = { ...memoryStore(), close: () => Promise.reject(new Error('busy')) }
+    const { tokens, places, breakIt } = breakable({ store, usage: false, notices: false, retention: { usage: false, addresses: false } })
     const { token } = await mint(tokens)
     await tokens.verify(token)
     await vi.advanceTimersByTimeAsync(2_000)
@@ -95,7 +96,7 @@ describe('background work', () => {
     await vi.advanceTimersByTimeAsync(120_000)
     expect(places()).toContain('feed')
     await expect(tokens.close()).rejects.toThrow()
-    expect(places()).toContain('close')
+    expect(places()).toContain('store.close')
   })
 
   it('a failure to assign positions to transaction events is reported and retried a minute later', async () => {

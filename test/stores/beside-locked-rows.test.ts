@@ -84,6 +84,15 @@ for (const server of servers) {
       expect(await revoke('a')).toEqual({ count: 0, events: [] })
     })
 
+    it('an erasure of events does not wait for the feed, and does not lock it', async () => {
+      const told = event({ actorId: 'bob' })
+      await store().commit({ events: [told] })
+      await host().query('select * from latchkey_feed where id = 1 for update')
+      const after = { ...told, actorId: ERASED, erased: { salts: {}, commitments: { actorId: 'ab'.repeat(32) } } }
+      expect(await store().commit({ erasures: [{ before: told, after }], events: [] })).toEqual({ ok: true })
+      expect(await rows('select actor_id from latchkey_events')).toEqual([{ actor_id: ERASED }])
+    })
+
     it('a large bulk revocation that waits for a locked token does not hold up a large revocation of another tenant', async () => {
       const many = (tenantId: string) => Array.from({ length: 220 }, () => token({ tenantId }))
       const [stuck, free] = [many('stuck'), many('free')]

@@ -1,6 +1,6 @@
 import type { Actor, AuditHead, Latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
-import { faultyStore } from 'latchkey/testing'
+import { faultyStore, interceptStore } from 'latchkey/testing'
 import { authenticate } from 'latchkey/web'
 import { describe, expect, it } from 'vitest'
 import type { ForeignPrincipal } from '../../src/http/host-principal.js'
@@ -232,6 +232,62 @@ describe('erase', () => {
     await tokens.system.erase({ ownerId: ID })
     expect(JSON.stringify(await store.events({ prefix: 'acme_test', limit: 1000 }))).not.toContain(ID)
   })
+
+  it('leaves untouched the trail of a token that was created after the erasure began', async () => {
+    const late: string[] = []
+    let isErasing = false
+    const store = interceptStore(memoryStore(), async ({ method }, call) => {
+      if (isErasing && method === 'events' && late.length === 0) {
+        late.push('')
+        late[0] = (await zoe.create({ name: 'late', scopes: ['stock:read'] })).record.id
+      }
+      return await call()
+    })
+    const tokens = instance({ store })
+    const zoe = tokens.as({ ...ZOE, manages: 'own' })
+    const old = await zoe.create({ name: 'old', scopes: ['stock:read'] })
+    await tokens.system.revoke(old.record.id)
+    isErasing = true
+    expect(await refusal(tokens.system.erase({ ownerId: ID }))).toBe('conflict undefined')
+    const { items } = await tokens.system.events({ tokenId: late[0] ?? '' })
+    expect(items).toMatchObject([{ action: 'token.created', actorId: ID, ip: ZOE.ip, after: { name: 'late' } }])
+  })
+
+  it('writes at most ten records or events in one transaction', async () => {
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store })
+    for (let at = 0; at < 35; at += 1) await mint(tokens, { ownerId: ID })
+    await tokens.system.ownerGone({ ownerId: ID })
+    const sizes: number[] = []
+    store.behave(({ method, args: [change] }) => {
+      if (method === 'commit') sizes.push(Object(change).updates?.length ?? 0, Object(change).erasures?.length ?? 0)
+      return undefined
+    })
+    expect(await tokens.system.erase({ ownerId: ID })).toMatchObject({ tokens: 35 })
+    expect(Math.max(...sizes)).toBe(10)
+  })
+
+  it.each(['ip', 'reason', 'ownerId', 'after.name', 'active', 'update', 'notify', 't1'])(
+    'changes no words of the library in events about others if the ID of the owner is "%s"',
+    async (ownerId) => {
+      const tokens = instance({ sealing: {} })
+      const { token, record } = await mint(tokens, { ownerId: ID, tenantId: 't1', name: 'Zoe Quill' })
+      await tokens.as(ZOE).reportLeak({ token, action: 'notify', source: 'notify' })
+      await refusal(tokens.as({ id: 'ann', tenants: ['t1'], manages: 'own' }).update(record.id, { name: 'mine' }))
+      await tokens.as(ZOE).revokeAll({ tenantId: 't1' })
+      await tokens.flush()
+      await tokens.system.erase({ ownerId: ID })
+      const stopped = await mint(tokens, { ownerId, tenantId: 't1' })
+      await tokens.system.revoke(stopped.record.id)
+      const details = async () =>
+        (await tokens.system.events({ limit: 1000 })).items.flatMap((each) => (each.details ? [each.details] : []))
+      const before = await details()
+      await tokens.as(ADMIN).erase({ ownerId, tenantId: 't1' })
+      expect((await details()).slice(-before.length)).toEqual(before)
+      const head = (await tokens.system.sealAudit()) as AuditHead
+      expect(await tokens.system.verifyAudit({ head })).toMatchObject({ ok: true, problems: [] })
+    },
+  )
 
   it('erases an owner in one tenant and leaves the other tenants unchanged', async () => {
     const tokens = instance()

@@ -158,6 +158,14 @@ describe.each(STORES)('long work on %s, which answers synchronously', (_, open) 
     await store.close?.()
   })
 
+  it('erase() yields to requests while it erases one page of events', async () => {
+    const store = open()
+    const context = await worn(store)
+    const handle = createHandle(() => context, SYSTEM)
+    expect(await turnsDuring(() => handle.erase({ ownerId: 'bob' }))).toBeGreaterThanOrEqual(COUNT / 3)
+    await store.close?.()
+  })
+
   it.each(['tenants', 'owners'] as const)('%s() yields to requests while it reads the tokens that its actor can see', async (verb) => {
     const store = open()
     const context = await worn(store)

@@ -3,7 +3,7 @@ import { type AuditEntry, type FullSeal, verifyAuditExport } from 'latchkey/audi
 import { memoryStore } from 'latchkey/stores/memory'
 import { type FaultPlan, faultyStore } from 'latchkey/testing'
 import { describe, expect, it, vi } from 'vitest'
-import { eraseFrom } from '../../src/audit/erasure.js'
+import { coversOf, eraseFrom } from '../../src/audit/erasure.js'
 import { eraseFields } from '../../src/audit/event-digest.js'
 import { readOptions } from '../../src/options.js'
 import { createHandle } from '../../src/verbs/handle.js'
@@ -49,14 +49,14 @@ function erasing(options: Partial<LatchkeyOptions> = {}) {
     /** Writes the event that covers the erasure, and returns the table without the fields. */
     erase: async (indexes: readonly number[], isPersonal: (path: string) => boolean): Promise<ListedEvent[]> => {
       const { events } = await forgeable.tables()
-      const erasure = eraseFrom(
+      const erased = eraseFrom(
         events.filter((_, index) => indexes.includes(index)),
         isPersonal,
       )
       erasures += 1
       const event = { id: `erased-${erasures}`, at: 1, action: 'owner.erased', prefix: 'acme_test', actorId: 'dpo' } as const
-      await made.context.store.commit({ events: [{ ...event, details: { covers: erasure.covers } }] })
-      return (await forgeable.tables()).events.map((each) => erasure.events.find(({ seq }) => seq === each.seq) ?? each)
+      await made.context.store.commit({ events: [{ ...event, details: { covers: coversOf(erased) } }] })
+      return (await forgeable.tables()).events.map((each) => erased.find(({ before }) => before.seq === each.seq)?.after ?? each)
     },
     /** Makes the store return these events from now on. */
     erased: async (events: ListedEvent[] | undefined): Promise<void> =>

@@ -18,7 +18,9 @@ const KEPT_DETAILS: ReadonlySet<string> = new Set([
   ...['successorId', 'overlapSeconds', 'replacesId', 'replacedById', 'reusedId', 'ids', 'before', 'expiresAt', 'rotationDueAt'],
   ...['thresholdSeconds', 'unusedSince', 'lastUsedAt', 'deactivatesAt', 'sinceSeconds', 'createdAt'],
   // These link a removed token to its trail, explain why a token ended with another, and determine how long an import marker stays.
-  ...['bulkId', 'sameSecretAs', 'sameSecretElsewhere', 'importedFrom', 'until', 'rehashed'],
+  ...['bulkId', 'sameSecretAs', 'sameSecretElsewhere', 'importedFrom', 'importKey', 'until', 'rehashed'],
+  // Without these field names, every earlier erasure that they cover would look like tampering.
+  'covers',
 ])
 
 const FOREIGN = 'foreign:'
@@ -92,7 +94,7 @@ function isPersonal({ ownerId, tokenIds }: Person, path: string, value: unknown,
   const [field, name] = [path.slice(0, dot), path.slice(dot + 1)]
   if (ID_MEMBERS.has(name)) return value === ownerId
   if (name === 'revokedReason' && isTheirDeed) return true
-  if (field === 'details') return isTheirs ? !KEPT_DETAILS.has(name) : mentions(value, ownerId)
+  if (field === 'details') return isTheirs ? !KEPT_DETAILS.has(name) : name === 'filter' && isOf(ownerId, value)
   return isTheirs && !KEPT_MEMBERS.has(name)
 }
 
@@ -110,8 +112,9 @@ function isOwnWord(reason: unknown): boolean {
   return reason === 'unused' || reason === 'used'
 }
 
-/** Checks whether the value contains the ID anywhere, as in the filter of a bulk revocation. */
-function mentions(value: unknown, ownerId: string): boolean {
-  if (typeof value !== 'object' || value === null) return value === ownerId
-  return Object.values(value).some((member) => mentions(member, ownerId))
+/** Returns whether this filter of a bulk revocation names the owner. Other values that equal the ID are not about the owner. */
+function isOf(ownerId: string, filter: unknown): boolean {
+  return (
+    typeof filter === 'object' && filter !== null && Object.entries(filter).some(([name, value]) => name === 'ownerId' && value === ownerId)
+  )
 }

@@ -10,7 +10,7 @@ import { isExceeded } from './caps.js'
 import { eraseFields } from './erasures.js'
 import { insertTokens, isKeyed } from './insert-tokens.js'
 import { type Line, ownerLine, tokenLine } from './lines.js'
-import { refuseFenced } from './moves.js'
+import { refuseFenced, refuseFencedIn } from './moves.js'
 import { removeTokens } from './remove-tokens.js'
 import { awaiting, awaitTokens, lockTokens, untilFree } from './token-locks.js'
 import { clearUsage } from './usage.js'
@@ -47,9 +47,9 @@ function* steps(sql: Sql, change: Change, awaited: readonly string[]): Steps<Com
   yield* awaitTokens(sql, awaited)
   if (change.cutsFeed !== undefined) yield* cutFeed(sql, change.cutsFeed)
   // Because of the row lock, the order of the feed is the order of commits, for changes as well as moves.
-  if (events.length + lines.length + erasures.length > 0) {
-    yield* writeFeed(sql, events, lines, () => enter(sql, change))
-  }
+  if (events.length + lines.length > 0) yield* writeFeed(sql, events, lines, () => enter(sql, change))
+  // Erasures change no order, so other changes need not wait for them.
+  else if (erasures.length > 0) yield* refuseFencedIn(sql, prefixOf(change))
   for (const { expectedVersion, record } of updates) {
     const { id, ...columns } = tokenToRow(record)
     const result = yield* ask(builder.updateTable('tokens').set(columns).where('id', '=', id).where('version', '=', expectedVersion))
