@@ -287,6 +287,7 @@ export class ActorTurns {
 
 /** Returns the group in which the actors of these tenants are queued; `undefined` for those that belong to no tenant in particular. */
 export function groupOf(tenants: readonly string[]): readonly string[] | undefined {
-  const group = [...new Set(tenants)].sort()
-  return group.length === 0 || group.length > MOST_OF_A_GROUP ? undefined : group
+  const group = new Set<string>()
+  for (const tenant of tenants) if (group.add(tenant).size > MOST_OF_A_GROUP) return undefined
+  return group.size === 0 ? undefined : [...group].sort()
 }

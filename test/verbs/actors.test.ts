@@ -1,5 +1,5 @@
 import type { Actor, Latchkey, TokenHandle } from 'latchkey'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { instance, mint, refusal, type Scope } from '../latchkey/harness.js'
 
 type By = { readonly actor: Actor | 'system' }
@@ -225,6 +225,19 @@ describe('an actor that is absent or incomplete', () => {
       expect(() => tokens.as(actor as Actor)).toThrow(expect.objectContaining({ code: 'invalid_input', field }))
     })
   }
+
+  it('checks each ID of thousands of tenants once, and refuses the wrong ones each time', () => {
+    const tenants = Array.from({ length: 5_000 }, (_, at) => `many-${at}`)
+    tokens.as({ ...good, tenants })
+    const replace = vi.spyOn(String.prototype, 'replace')
+    onTestFinished(() => replace.mockRestore())
+    tokens.as({ ...good, tenants })
+    expect(replace.mock.calls.length).toBeLessThan(100)
+    for (const tries of [1, 2])
+      expect(() => tokens.as({ ...good, tenants: [...tenants, `a\u200b${tries}`, 'a\u200b'] })).toThrow(
+        expect.objectContaining({ field: 'actor.tenants.5000' }),
+      )
+  })
 
   it('accepts an actor ID that only resembles a reserved ID', () => {
     for (const id of ['tokens:1', 'client', 'anonymous2', 'cli', 'clients:x']) expect(() => tokens.as({ ...good, id })).not.toThrow()

@@ -10,6 +10,7 @@ import type { Catalogue } from '../../policy/catalogue.js'
 import { normalizeIp } from '../../policy/network.js'
 import { plainText } from '../../policy/option-kinds.js'
 import { either, listOf, OptionReader, objectOf, oneOf, readBy, readPart, string } from '../../policy/option-reader.js'
+import { whyNotPlain } from '../../policy/plain-text.js'
 import { refuseLostLimits } from '../../policy/read-input.js'
 import { reading } from '../../policy/reading.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
@@ -50,7 +51,18 @@ const LIMITS = ['scopes', 'resources'] as const
  */
 const MOST_TENANTS = 10_000
 const TENANTS = "must be a list of tenant IDs, each a non-empty string, or '*' for all"
-const tenant = plainText(1, Number.POSITIVE_INFINITY)
+/** Tenants whose IDs were already checked, because an actor may name thousands with every call. */
+const checked = new Set<string>()
+const MOST_CHECKED = 2 * MOST_TENANTS
+const LONGEST_CHECKED = 200
+const tenant = string().refusedFor((value) => {
+  if (checked.has(value)) return undefined
+  const why = whyNotPlain(value, 1, Number.POSITIVE_INFINITY)
+  if (why !== undefined || value.length > LONGEST_CHECKED) return why
+  if (checked.size === MOST_CHECKED) checked.clear()
+  checked.add(value)
+  return undefined
+})
 /** Reads a list of tenants, or `*` for all. */
 export const tenantsReader: OptionReader<'*' | string[]> = either([oneOf(['*'], TENANTS), listOf(tenant)], TENANTS)
 const READER = objectOf(
