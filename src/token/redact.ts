@@ -5,6 +5,9 @@
  */
 const TOKEN_TAIL = /(_|%5[Ff])([0-9A-Za-z]{4})[0-9A-Za-z]{12}(?:_|%5[Ff])[0-9A-Za-z]{20,}/g
 
+/** A ticket. No more than its length, because the beginning of another ticket may follow. */
+const TICKET = /(latchkey(\.|%2[Ee])ticket\2)[0-9A-Za-z]{20,49}/gi
+
 type Remove = (text: string) => string
 
 /** Functions that remove accepted tokens from other systems from text, by the format or example they were learned from. */
@@ -27,16 +30,16 @@ export function learnRemoval(remove: Remove): void {
 }
 
 /**
- * Replaces everything in a string that looks like a token, with any prefix, with its hint: `acme_live_4kQ0…`. Tokens from other systems that an instance
- * accepts become an ellipsis if their format differs from other text.
+ * Replaces everything in a string that looks like a token, with any prefix, with its hint: `acme_live_4kQ0…`. Tickets become
+ * `latchkey.ticket.…`. Tokens from other systems that an instance accepts become an ellipsis if their format differs from other text.
  */
 export function redact(text: string): string {
-  let rest = text.replace(TOKEN_TAIL, '$1$2…')
+  let rest = text.replace(TICKET, '$1…').replace(TOKEN_TAIL, '$1$2…')
   for (const remove of foreign.values()) rest = remove(rest)
   return rest
 }
 
-/** Returns whether the text contains a token with any prefix. Tokens must never be stored. */
+/** Returns whether the text contains a token with any prefix, or a ticket. They must never be stored. */
 export function holdsToken(text: string): boolean {
   return redact(text) !== text
 }

@@ -71,6 +71,22 @@ describe('setup mistakes are reported to the developer', () => {
     }
   })
 
+  it('a ticket in a path outside the mount path is not shown', async () => {
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    try {
+      const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
+      const call = management(tokens, { mountPath: '/shown', actor: () => undefined as never })
+      await call(new Request(`http://localhost/wrong/latchkey.ticket.${'S3cretS'.repeat(7)}`))
+      expect(emit).toHaveBeenCalledWith(
+        expect.stringContaining('"/wrong/latchkey.ticket.…"'),
+        expect.objectContaining({ code: 'LATCHKEY_W014' }),
+      )
+      await tokens.close()
+    } finally {
+      emit.mockRestore()
+    }
+  })
+
   it('missing arguments cause errors that name them', async () => {
     const { tokens } = api(undefined)
     expect(() => management(tokens, undefined as never)).toThrow('actor: must be a function')

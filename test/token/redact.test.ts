@@ -143,10 +143,29 @@ test('redacts a token even if its underscores were encoded', () => {
   expect(redact(token.replaceAll('_', '%5f'))).not.toContain(secret.slice(0, 12))
 })
 
+const ticket = `latchkey.ticket.${secret}123456`
+
+test.each(around)('redacts a ticket in text (%s)', (_name, write) => {
+  const shown = redact(write(ticket))
+  expect(shown).toContain('latchkey.ticket.…')
+  for (let at = 0; at + 8 <= secret.length; at++) expect(shown).not.toContain(secret.slice(at, at + 8))
+})
+
+test('redacts a ticket in any case, cut short, or with encoded dots, and never twice', () => {
+  for (const written of [ticket.toUpperCase(), ticket.slice(0, 36), ticket.replaceAll('.', '%2E'), ticket.replaceAll('.', '%2e')]) {
+    expect(redact(written)).toMatch(/ticket(?:\.|%2e)…$/i)
+  }
+  expect(redact(redact(ticket))).toBe('latchkey.ticket.…')
+  for (const text of [token + ticket, ticket + token, `${ticket}_${token}`, ticket + ticket])
+    expect(redact(text)).not.toMatch(/[0-9A-Z]{12}/i)
+})
+
 test('leaves text without a token unchanged', () => {
   for (const text of [
     '',
     hint,
+    'latchkey.ticket.',
+    'latchkey.ticket.expired',
     id,
     'inventory_stock_read',
     'a_very_long_snake_case_name_that_goes_on_and_on_without_being_a_token',
@@ -176,8 +195,8 @@ test('leaves no token of any prefix in any text', () => {
 
 test('redacts hostile text in time linear in its length', () => {
   const size = 2_000_000
-  const texts = ['_', 'a', '_a', `_${'a'.repeat(16)}`, `_${'a'.repeat(16)}_${'b'.repeat(19)}`, '%5F'].map((piece) =>
-    piece.repeat(size / piece.length),
+  const texts = ['_', 'a', '_a', `_${'a'.repeat(16)}`, `_${'a'.repeat(16)}_${'b'.repeat(19)}`, '%5F', 'latchkey.ticket.', 'latchkey.'].map(
+    (piece) => piece.repeat(size / piece.length),
   )
   // A quadratic search would take hours, so the runner's time limit would fail the test.
   for (const text of texts) expect(redact(text).length).toBeLessThanOrEqual(text.length)
