@@ -134,7 +134,7 @@ export class RecordCache {
     return this.#guessing.spent(ip)
   }
 
-  /** Charges this address for a read caused by a forged token or a ticket that does not exist. */
+  /** Charges this address for a read caused by a forged token. */
   noteGuess(ip: string | undefined): void {
     this.#guessing.spend(ip)
   }

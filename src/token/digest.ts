@@ -10,6 +10,11 @@ export type Digester = {
   digest(body: string): string
 }
 
+/** Returns whether this is the digest of `body` with a pepper. Only this application can compute it. */
+export function isPeppered(digesters: readonly Digester[], body: string, digest: string): boolean {
+  return digesters.some((digester) => digester.pepperId !== undefined && digester.digest(body) === digest)
+}
+
 /** Contains characters that never occur in a token, so a pepper's ID can never be the digest of a token. */
 const PEPPER_ID_LABEL = 'latchkey: pepper id'
 

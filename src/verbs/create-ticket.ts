@@ -4,8 +4,7 @@ import { InvalidInputError, LatchkeyError, type RefusalCode } from '../errors.js
 import { TICKET_PROTOCOL, type Ticket } from '../model/ticket.js'
 import { readClock } from '../policy/instant.js'
 import { refusalOf } from '../policy/status.js'
-import { generateSecret } from '../token/generate.js'
-import { digestTicket } from '../token/ticket.js'
+import { mintTicket } from '../token/ticket.js'
 import type { Context } from '../verify/context.js'
 import { changeInTurn } from '../verify/in-turn.js'
 import { TokenPrincipal } from '../verify/principal.js'
@@ -37,10 +36,9 @@ export async function createTicket(context: Context, principal: unknown): Promis
   const code =
     present === undefined ? 'token_unknown' : (refusalOfEntry(context, present, now) ?? (await refusalOfOthers(context, entry, now)))
   if (code !== undefined) throw new LatchkeyError(code, 'the token of this principal is no longer valid')
-  const ticket = generateSecret(settings.random)
-  const [digester] = settings.digesters
+  const { ticket, digest } = mintTicket(settings.digesters[0], settings.prefix, settings.random)
   const expiresAt = now + TICKET_MS
-  const saved = { prefix: settings.prefix, digest: digestTicket(digester, settings.prefix, ticket), tokenId: entry.id, expiresAt }
+  const saved = { prefix: settings.prefix, digest, tokenId: entry.id, expiresAt }
   const room = { max: MAX_TICKETS, now, forgetBefore: now - FORGET_AFTER_MS }
   const caller = turnsOf(holderOf(entry))
   const kept = await changeInTurn({ ...context, caller }, 'saveTicket', entry.tenantId, ({ store }) => store.saveTicket(saved, room))

@@ -12,6 +12,7 @@ import { UsageRecorder } from '../activity/usage.js'
 import { Budget, type Rate } from '../cache/budget.js'
 import { createElapsedClock } from '../cache/elapsed.js'
 import type { Entry } from '../cache/entry.js'
+import { GuessingBudget } from '../cache/guessing.js'
 import { Owners } from '../cache/owners.js'
 import { RecordCache } from '../cache/records.js'
 import { Signals, type Watched } from '../cache/signals.js'
@@ -34,6 +35,7 @@ import { SlowHashes } from './slow-hashes.js'
 import { ActorTurns, StoreTurns } from './store-turns.js'
 
 const DEFAULT_FLUSH_MS = 1000
+const USED_TICKETS: Rate = { burst: 20, perSecond: 1 }
 const OWNER_REFUSALS: Rate = { burst: 100, perSecond: 10 }
 /** Callers that wait for other nodes share their store reads. There is at most one read in this interval. */
 const LOOK_EVERY_MS = 20
@@ -191,6 +193,8 @@ export function buildContext(settings: Settings): Context {
     nodeId,
     records,
     turns: new StoreTurns(settings, report),
+    forgedTickets: new GuessingBudget(monotonic),
+    usedTickets: new Budget(USED_TICKETS, monotonic),
     actorTurns: new ActorTurns(settings, report),
     caller: undefined,
     owners,

@@ -8,6 +8,7 @@ import type { Outbox } from '../activity/outbox.js'
 import type { FreshRead } from '../activity/shared-read.js'
 import type { UsageRecorder } from '../activity/usage.js'
 import type { Budget } from '../cache/budget.js'
+import type { GuessingBudget } from '../cache/guessing.js'
 import type { Owners } from '../cache/owners.js'
 import type { RecordCache } from '../cache/records.js'
 import type { Signals } from '../cache/signals.js'
@@ -54,6 +55,10 @@ export type Context = {
   readonly records: RecordCache
   /** For reads on behalf of callers who have nothing but a credential. */
   readonly turns: StoreTurns
+  /** Limits the lookups of forged tickets by address. Separate from the budget of tokens, so that neither uses up the other. */
+  readonly forgedTickets: GuessingBudget
+  /** Limits the lookups of each ticket that was created with a pepper, by its digest. A used ticket thus blocks no other ticket of its address. */
+  readonly usedTickets: Budget
   /** For reads and changes on behalf of actors. */
   readonly actorTurns: ActorTurns
   /** The caller under whose name the calls of this context are queued. Absent for the library's own work, which is not queued. */

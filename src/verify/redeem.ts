@@ -1,10 +1,11 @@
+import type { GuessingBudget } from '../cache/guessing.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { Principal, Verification, VerifyContext } from '../model/principal.js'
 import { endedWithFormat } from '../policy/imports.js'
 import { readClock } from '../policy/instant.js'
 import { dueFrom, leftUntil } from '../store/deadline.js'
 import type { StoredTicket } from '../store/port.js'
-import { digestTicket, isTicket } from '../token/ticket.js'
+import { readTicket } from '../token/ticket.js'
 import type { Context } from './context.js'
 import { decideFor, refuseUnknown } from './verify.js'
 
@@ -23,18 +24,23 @@ export const FORGET_AFTER_MS = 60_000
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide
  */
 export async function redeem(context: Context, ticket: unknown, request: VerifyContext | undefined): Promise<Verification> {
-  if (!isTicket(ticket)) return refuseUnknown(context)
-  if (context.records.isThrottled(request?.ip)) {
+  const { settings, store, turns } = context
+  const { prefix, digesters } = settings
+  const read = readTicket(digesters, prefix, ticket)
+  if (read === undefined) return refuseUnknown(context)
+  const { digest, peppered } = read
+  const budget: Pick<GuessingBudget, 'spent' | 'spend'> = peppered ? context.usedTickets : context.forgedTickets
+  const charged = peppered ? digest : request?.ip
+  if (budget.spent(charged)) {
     context.vitals.throttled += 1
-    throw new StoreUnavailableError('too many unknown tickets were sent from this address')
+    throw new StoreUnavailableError('too many unknown or used tickets were sent')
   }
-  const { settings } = context
   // Checked before the ticket is taken. At an invalid time, the ticket would be used up and then refused as expired.
   readClock(settings.clock, 'the ticket cannot be redeemed')
   const dueAt = dueFrom(settings)
-  const taken = await take(context, ticket, dueAt, request?.ip)
-  if (taken === undefined) {
-    context.records.noteGuess(request?.ip)
+  const taken = await turns.run(request?.ip, 'store.takeTicket', leftUntil(dueAt, settings), () => store.takeTicket(prefix, digest))
+  if (taken === 'none') {
+    budget.spend(charged)
     return refuseUnknown(context)
   }
   try {
@@ -76,20 +82,4 @@ async function saveAgain({ store }: Context, taken: StoredTicket): Promise<void>
   // The instant at which the ticket was issued. The clock is not read, because a clock failure may be why the connection was refused.
   const now = taken.expiresAt - TICKET_MS
   await store.saveTicket(taken, { max: Number.MAX_SAFE_INTEGER, now, forgetBefore: now - FORGET_AFTER_MS }).catch(() => undefined)
-}
-
-async function take(
-  { settings, store, turns }: Context,
-  ticket: string,
-  dueAt: number,
-  ip: string | undefined,
-): Promise<StoredTicket | undefined> {
-  const { prefix } = settings
-  for (const digester of settings.digesters) {
-    const taken = await turns.run(ip, 'store.takeTicket', leftUntil(dueAt, settings), () =>
-      store.takeTicket(prefix, digestTicket(digester, prefix, ticket)),
-    )
-    if (taken !== 'none') return taken
-  }
-  return undefined
 }

@@ -13,8 +13,8 @@ import { NEVER_SECONDS, type Rated, type Rates } from '../rate-limit/rates.js'
 import type { KeyOf } from '../rate-limit/read-options.js'
 import { dueFrom, isThenable, leftUntil } from '../store/deadline.js'
 import { checksumMatches } from '../token/checksum.js'
+import { isPeppered } from '../token/digest.js'
 import { isPacked } from '../token/packed-digest.js'
-
 import type { Context } from './context.js'
 import { countAllowed, noteRefusal, touchOthers } from './count-use.js'
 import { findImported } from './find-imported.js'
@@ -65,8 +65,8 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
     vitals.cacheHits += 1
     return refuseUnread(context, UNKNOWN)
   }
-  // Cached tokens were decided above. This token may be valid, so it is neither accepted nor refused.
-  if (context.records.isThrottled(request?.ip)) {
+  // Cached tokens were decided above. This token may be valid, so it is neither accepted nor refused. With a pepper, it is not a guess.
+  if (context.records.isThrottled(request?.ip) && !isPeppered(settings.digesters, parsed.body, digest)) {
     vitals.throttled += 1
     return Promise.reject(throttledError())
   }

@@ -25,8 +25,9 @@ const slowStore = (milliseconds: number) =>
   })
 
 async function promised(verification: ReturnType<Latchkey['verify']>): Promise<string> {
+  const word = verdict(verification)
   await vi.advanceTimersByTimeAsync(10)
-  return verdict(verification)
+  return word
 }
 
 type Outcomes = Record<'flooded' | 'other' | 'forged', Record<string, number>>
@@ -128,5 +129,18 @@ describe('forged tokens with a valid checksum, without a pepper and with an empt
     const outcomes = await flood(tokens, 5000, 1)
     expect(outcomes).toEqual({ flooded: { ok: 40 }, other: { ok: 40 }, forged: { token_malformed: 5000 } })
     expect(finds).toBeLessThanOrEqual(2 * 40)
+  })
+
+  it('refuses no token that was created with a pepper, while forgeries without it are still looked up', async () => {
+    const pepper = 'a pepper of at least thirty-two characters'
+    const store = slowStore(5)
+    const before = instance({ store, cache: false, usage: false })
+    const tokens = instance({ store, cache: false, usage: false, pepper: [pepper, false] })
+    const [old, fresh] = [await mint(before), await mint(tokens)]
+    const forgeries = Array.from({ length: 2000 }, (_, n) => verdict(tokens.verify(forgery(n), { ip: FLOODED })))
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(new Set(await Promise.all(forgeries))).toEqual(new Set(['token_unknown']))
+    expect(await promised(tokens.verify(old.token, { ip: FLOODED }))).toBe('store_unavailable')
+    expect(await promised(tokens.verify(fresh.token, { ip: FLOODED }))).toBe('ok')
   })
 })

@@ -21,6 +21,22 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
       become: 'at = token.length - CHECKSUM_LENGTH; at < token.length - 1',
     },
   ],
+  'src/token/digest.ts': [
+    { find: 'digester.pepperId !== undefined && digester.digest(body) === digest', become: 'digester.digest(body) === digest' },
+    { find: 'digester.pepperId !== undefined && digester.digest(body) === digest', become: 'digester.pepperId !== undefined' },
+  ],
+  'src/token/ticket.ts': [
+    { find: 'if (checksumMatches(ticket, digest)) return', become: 'return' },
+    { find: 'for (const digester of digesters)', become: 'for (const digester of digesters.slice(0, 1))' },
+    { find: 'peppered: digester.pepperId !== undefined', become: 'peppered: true' },
+    { find: 'peppered: digester.pepperId !== undefined', become: 'peppered: false' },
+  ],
+  'src/verify/redeem.ts': [
+    { find: 'if (budget.spent(charged)) {', become: 'if (false) {' },
+    { find: 'budget.spend(charged)', become: '' },
+    { find: 'peppered ? digest : request?.ip', become: 'request?.ip' },
+    { find: 'peppered ? context.usedTickets : context.forgedTickets', become: 'context.forgedTickets' },
+  ],
   'src/token/compare.ts': [
     { find: "if (typeof a !== 'string' || typeof b !== 'string' || a.length !== LENGTH || b.length !== LENGTH) return false", become: '' },
     { find: ' || a.length !== LENGTH || b.length !== LENGTH', become: ' || a.length !== b.length' },
@@ -60,8 +76,9 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     },
     { find: 'if (entry !== undefined) {', become: 'if (false) {' },
     { find: 'if (context.records.isKnownMissing(parsed.id)) {', become: 'if (false) {' },
-    { find: 'if (context.records.isThrottled(request?.ip)) {', become: 'if (false) {' },
+    { find: 'if (context.records.isThrottled(request?.ip) && ', become: 'if (false && ' },
     { find: 'context.records.isThrottled(request?.ip)', become: 'context.records.isThrottled(undefined)' },
+    { find: ' && !isPeppered(settings.digesters, parsed.body, digest)', become: '' },
     { find: 'return Promise.reject(throttledError())', become: 'return UNKNOWN' },
     { find: 'context.records.read(id, request?.ip)', become: 'context.records.read(id, undefined)' },
     { find: 'if (read === undefined) return refuseUnread(context, UNKNOWN)', become: 'if (read === undefined) return MALFORMED' },

@@ -4,6 +4,10 @@ import { interceptStore } from 'latchkey/testing'
 import { createTicket } from 'latchkey/ws'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { internalsOf } from '../../src/instance.js'
+import { checksum } from '../../src/token/checksum.js'
+import { defaultEngine } from '../../src/token/hash.js'
+import { platformRandom } from '../../src/token/random.js'
+import { mintTicket } from '../../src/token/ticket.js'
 import { instance, mint, verdict } from '../latchkey/harness.js'
 
 const HOUR_MS = 3_600_000
@@ -24,7 +28,7 @@ async function world(options: Parameters<typeof instance>[0] = {}) {
   const verification = await tokens.verify(token)
   if (!verification.ok) throw new Error(verification.code)
   const principal: Principal = verification.principal
-  const redeem = (ticket: string) => verdict(internalsOf(tokens).redeem?.(ticket, {}) as Promise<Verification>)
+  const redeem = (ticket: string, ip?: string) => verdict(internalsOf(tokens).redeem?.(ticket, { ip }) as Promise<Verification>)
   return { tokens, id: record.id, principal, down, calls, after, redeem }
 }
 
@@ -142,4 +146,112 @@ it('a clock that begins to throw while a ticket is redeemed neither ends the pro
     expect(await redeem(ticket)).toBe('ok')
   }
   expect(rejections).toEqual([])
+})
+
+const PEPPER = 'a pepper of at least thirty-two characters'
+const OLD_PEPPER = 'an older pepper with more than 32 characters'
+const IP = '192.0.2.1'
+
+/** A ticket that was never created, with the checksum that anyone can compute. */
+function forgery(n: number): string {
+  const secret = String(n).padStart(43, 'z')
+  return secret + checksum(defaultEngine.sha256(`latchkey: ticket acme_test ${secret}`))
+}
+
+const flood = (redeem: (ticket: string, ip: string) => Promise<string>, count: number) =>
+  Promise.all(Array.from({ length: count }, (_, n) => redeem(forgery(n), IP)))
+/** Stops the clock that budgets refill by. */
+function stopClock(): void {
+  vi.spyOn(performance, 'now').mockReturnValue(1000)
+  onTestFinished(() => void vi.restoreAllMocks())
+}
+
+const takes = (calls: readonly string[]): number => calls.filter((method) => method === 'takeTicket').length
+
+it.each([
+  ['a pepper', PEPPER],
+  ['several peppers', [PEPPER, OLD_PEPPER]],
+])('with %s, forged tickets cause no store call, and refuse neither tickets nor tokens from their address', async (_what, pepper) => {
+  stopClock()
+  const { tokens, principal, calls, redeem } = await world({ pepper, cache: false })
+  const { ticket } = await createTicket(tokens, principal)
+  expect(new Set(await flood(redeem, 800))).toEqual(new Set(['token_unknown']))
+  expect(takes(calls)).toBe(0)
+  const { token } = await mint(tokens)
+  expect(await verdict(tokens.verify(token, { ip: IP }))).toBe('ok')
+  expect(await redeem(ticket, IP)).toBe('ok')
+})
+
+it('a mistyped ticket causes no store call, even without a pepper', async () => {
+  const { tokens, principal, calls, redeem } = await world()
+  const { ticket } = await createTicket(tokens, principal)
+  const last = ticket.endsWith('0') ? '1' : '0'
+  for (const wrong of [ticket.slice(0, -1) + last, ticket.slice(1), `${ticket}0`, ticket.replace(/./, '-')]) {
+    expect(await redeem(wrong, IP)).toBe('token_unknown')
+  }
+  expect(takes(calls)).toBe(0)
+  expect(await redeem(ticket, IP)).toBe('ok')
+})
+
+it('a ticket works after its pepper was replaced, and is looked up once', async () => {
+  const { tokens, principal } = await world({ pepper: OLD_PEPPER })
+  const { ticket } = await createTicket(tokens, principal)
+  const calls: string[] = []
+  const store = interceptStore(internalsOf(tokens).settings.store, ({ method }, proceed) => {
+    calls.push(method)
+    return proceed()
+  })
+  const later = instance({ store, pepper: [PEPPER, OLD_PEPPER] })
+  expect(await verdict(internalsOf(later).redeem?.(ticket, { ip: IP }) as Promise<Verification>)).toBe('ok')
+  expect(takes(calls)).toBe(1)
+})
+
+it('without a pepper, forged tickets have a budget for each address, and use up no budget of tokens', async () => {
+  stopClock()
+  const { tokens, principal, calls, redeem } = await world({ cache: false })
+  const { ticket } = await createTicket(tokens, principal)
+  expect(new Set(await flood(redeem, 800))).toEqual(new Set(['token_unknown']))
+  expect(takes(calls)).toBe(800)
+  expect(await redeem(ticket, IP)).toBe('store_unavailable')
+  expect(takes(calls)).toBe(800)
+  const { token } = await mint(tokens)
+  expect(await verdict(tokens.verify(token, { ip: IP }))).toBe('ok')
+  expect(await redeem(ticket, '198.51.100.1')).toBe('ok')
+})
+
+it('forged tokens use up no budget of tickets', async () => {
+  stopClock()
+  const { tokens, principal, redeem } = await world({ cache: false })
+  const { ticket } = await createTicket(tokens, principal)
+  const forged = (n: number): string => {
+    const body = `acme_test_${String(n).padStart(16, 'z')}_${'z'.repeat(43)}`
+    return body + checksum(defaultEngine.sha256(body))
+  }
+  await Promise.all(Array.from({ length: 2000 }, (_, n) => verdict(tokens.verify(forged(n), { ip: IP }))))
+  expect(await verdict(tokens.verify(forged(2000), { ip: IP }))).toBe('store_unavailable')
+  expect(await redeem(ticket, IP)).toBe('ok')
+})
+
+it('with a pepper, a ticket that is presented again and again causes few store calls, and refuses no other ticket', async () => {
+  stopClock()
+  const { tokens, principal, calls, redeem } = await world({ pepper: PEPPER })
+  const used = await createTicket(tokens, principal)
+  const other = await createTicket(tokens, principal)
+  expect(await redeem(used.ticket, IP)).toBe('ok')
+  const codes: string[] = []
+  for (let times = 0; times < 600; times += 1) codes.push(await redeem(used.ticket, IP))
+  expect(codes.filter((code) => code === 'token_unknown')).toHaveLength(20)
+  expect(codes.at(-1)).toBe('store_unavailable')
+  expect(takes(calls)).toBe(21)
+  expect(await redeem(other.ticket, IP)).toBe('ok')
+})
+
+it('while a pepper is being introduced, forged tickets refuse only tickets that were created without it', async () => {
+  stopClock()
+  const { tokens, principal, redeem } = await world({ pepper: [PEPPER, false] })
+  const { ticket } = await createTicket(tokens, principal)
+  await flood(redeem, 800)
+  const { digesters } = internalsOf(tokens).settings
+  expect(await redeem(mintTicket(digesters[1] ?? digesters[0], 'acme_test', platformRandom).ticket, IP)).toBe('store_unavailable')
+  expect(await redeem(ticket, IP)).toBe('ok')
 })
