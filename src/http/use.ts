@@ -18,6 +18,8 @@ type NodeResponse = { readonly headersSent?: unknown }
 export type Use = {
   /** The principal that the use began with. */
   readonly principal: Principal
+  /** The address that the guard admitted the request from. */
+  readonly ip: string | undefined
   readonly isRefused: boolean
   /** The number of later decisions under way on the request, which may continue this use. */
   laterDecisions: number
@@ -83,7 +85,7 @@ class RequestUse implements Use, OpenUse {
   next: OpenUse | undefined
   readonly #decider: Decider
   readonly #principal: Principal
-  readonly #ip: string | undefined
+  readonly ip: string | undefined
   /** The codes that checks refused the request with. The first one is the outcome. */
   #codes: readonly UseOutcome[] = NO_CODES
   #counted = false
@@ -99,7 +101,7 @@ class RequestUse implements Use, OpenUse {
   constructor(decider: Decider, principal: Principal, ip: string | undefined) {
     this.#decider = decider
     this.#principal = principal
-    this.#ip = ip
+    this.ip = ip
   }
 
   get principal(): Principal {
@@ -149,7 +151,7 @@ class RequestUse implements Use, OpenUse {
   }
 
   #count(endpoint: string, outcome: UseOutcome, isCounted: boolean): void {
-    const use = { endpoint, scope: this.#scope, outcome, ip: this.#ip, isCounted }
+    const use = { endpoint, scope: this.#scope, outcome, ip: this.ip, isCounted }
     try {
       this.#decider.countUse(this.#principal, use)
     } catch (error) {

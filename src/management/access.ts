@@ -68,8 +68,8 @@ export type Access = {
    * @throws DeadlineError `store_unavailable`, once the allowance is used up
    */
   holder(request: Request, caller: Caller, allowance?: Allowance): Promise<Holder>
-  /** Returns what the token that sent a request may do now, or the refusal. Counts nothing. */
-  stillHolder(request: Request, caller: Caller, token: TokenHolder, allowance: Allowance): Promise<StillHolder>
+  /** Returns what the token that sent a request may do now, or the refusal. Counts nothing. `ip`: the address that it was admitted from. */
+  stillHolder(request: Request, ip: string | undefined, token: TokenHolder, allowance: Allowance): Promise<StillHolder>
   /** Creates the response for a token that lacks a scope. */
   refuseScope(request: Request, scope: string): Response
 }
@@ -80,6 +80,10 @@ type HolderRefusal = 'scope_insufficient' | 'rate_limited' | 'undecided'
 export type Holder =
   | {
       readonly token: TokenHolder
+      /** The address that the token was admitted from. */
+      readonly ip: string | undefined
+      /** Whether a guard had admitted the request before it arrived here. The host may have waited since then, for example to read the body. */
+      readonly wasAdmitted: boolean
       /** Returns the rate state if the token has no refusals left: then a lack of scope is refused as `rate_limited` instead. */
       readonly done: (endpoint: string, refused?: HolderRefusal) => RateState | undefined
       readonly refusal: undefined
@@ -133,18 +137,22 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
       // to a token from another instance, because this store may contain a different token under the same ID.
       const token = inside.holderOf(caller.principal)
       if (token !== undefined) {
-        return { token, done: (_endpoint, refused) => refuse(caller.use, refused), refusal: undefined }
+        // The guard may have another way to determine the address.
+        const ip = caller.use?.ip ?? caller.ip
+        return { token, ip, wasAdmitted: true, done: (_endpoint, refused) => refuse(caller.use, refused), refusal: undefined }
       }
       const outcome = await withinAllowance(guard({ request, ip: caller.ip }), inside, caller, allowance)
       if (outcome.response !== undefined) undoUse(caller.use)
-      return readOutcome(inside, outcome)
+      return readOutcome(inside, caller.ip, outcome)
     },
-    async stillHolder(request, { ip }, token, allowance) {
-      const refusal = (code: RefusedCode): StillHolder => ({ refusal: toResponse(guard.guard.refuse(code, { request, ip }, {})) })
+    async stillHolder(request, ip, token, allowance) {
+      const refusal = (code: RefusedCode, retryAfterSeconds?: number): StillHolder => ({
+        refusal: toResponse(guard.guard.refuse(code, { request, ip }, { retryAfterSeconds })),
+      })
       let granted = token.granted
       for (const id of new Set([...token.endsWith, token.tokenId])) {
         const standing = await inside.standing(id, ip, allowance.leftMs)
-        if (standing.code !== undefined) return refusal(publicCode(standing.code))
+        if (standing.code !== undefined) return refusal(publicCode(standing.code), standing.retryAfterSeconds)
         if (standing.allowsIp?.(ip) === false) return refusal('ip_denied')
         granted = standing.scopes
       }
@@ -181,7 +189,7 @@ async function withinAllowance(
   }
 }
 
-function readOutcome(inside: Internals, outcome: GuardOutcome): Holder {
+function readOutcome(inside: Internals, ip: string | undefined, outcome: GuardOutcome): Holder {
   if (outcome.response !== undefined) return { refusal: toResponse(outcome.response) }
   const { principal, use } = outcome
   // The guard is not optional and accepts only tokens, so only a token's holder gets here.
@@ -192,6 +200,8 @@ function readOutcome(inside: Internals, outcome: GuardOutcome): Holder {
   }
   return {
     token,
+    ip,
+    wasAdmitted: false,
     refusal: undefined,
     done(endpoint, refused) {
       const spent = refuse(use, refused)

@@ -106,8 +106,8 @@ export function createApp(
     try {
       await limits.holder(token, allowance.leftMs)
       const { body: call, isLate } = await callOf(route, here, allowance)
-      if (isLate) {
-        const still = await access.stillHolder(request, here.env.caller, token, allowance)
+      if (isLate || holder.wasAdmitted) {
+        const still = await access.stillHolder(request, holder.ip, token, allowance)
         if (still.refusal !== undefined) {
           holder.done(endpoint, 'undecided')
           return still.refusal

@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http'
-import express from 'express'
+import express, { type RequestHandler } from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
 import Koa from 'koa'
@@ -14,43 +14,61 @@ import { faultyStore } from 'latchkey/testing'
 import * as onWeb from 'latchkey/web'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { pause } from '../../src/testing/pause.js'
 import { listen } from '../support/http/listen.js'
 
 type Send = (path: string, init: RequestInit) => Promise<{ readonly status: number }>
 type Options = { readonly actor: () => undefined } & Pick<onWeb.ManagementOptions, 'rateLimit'>
+/** What the host does between the guard and the API. */
+type Between = () => Promise<void>
 
 const serve = async (listener: RequestListener): Promise<Send> => {
   const origin = await listen(listener)
   return (path, init) => fetch(origin + path, init)
 }
 
+const onwards =
+  (between: Between): RequestHandler =>
+  (_req, _res, next) =>
+    void between().then(next)
+
 /** The management API on every framework, behind a guard of the same instance. */
-const servers: { readonly [framework: string]: (tokens: Latchkey, options: Options) => Send | Promise<Send> } = {
-  Express: (tokens, options) => serve(express().use('/m', onExpress.authenticate(tokens), onExpress.management(tokens, options))),
-  Koa: (tokens, options) => {
+const servers: { readonly [framework: string]: (tokens: Latchkey, options: Options, between: Between) => Send | Promise<Send> } = {
+  Express: (tokens, options, between) =>
+    serve(express().use('/m', onExpress.authenticate(tokens), onwards(between), onExpress.management(tokens, options))),
+  'Express with a body parser': (tokens, options, between) =>
+    serve(express().use('/m', onExpress.authenticate(tokens), onwards(between), express.json(), onExpress.management(tokens, options))),
+  Koa: (tokens, options, between) => {
     const app = new Koa()
-    app.use(onKoa.authenticate(tokens)).use(mount('/m', onKoa.management(tokens, options)))
+    app
+      .use(onKoa.authenticate(tokens))
+      .use((_ctx, next) => between().then(next))
+      .use(mount('/m', onKoa.management(tokens, options)))
     return serve(app.callback())
   },
-  Fastify: async (tokens, options) => {
+  Fastify: async (tokens, options, between) => {
     const app = fastify({ forceCloseConnections: true })
     onTestFinished(() => app.close())
     await app.register(onFastify.authenticate, { tokens })
+    app.addHook('preValidation', between)
     await app.register(onFastify.management, { prefix: '/m', tokens, ...options })
     const origin = await app.listen({ port: 0, host: '127.0.0.1' })
     return (path, init) => fetch(origin + path, init)
   },
-  Hono: (tokens, options) => {
+  Hono: (tokens, options, between) => {
     const app = new Hono()
-    app.use('/m/*', onHono.authenticate(tokens))
+    app.use('/m/*', onHono.authenticate(tokens), (_c, next) => between().then(next))
     app.route('/m', onHono.management(tokens, options))
     return async (path, init) => app.request(path, init)
   },
-  'web requests': (tokens, options) => {
+  'web requests': (tokens, options, between) => {
     const manage = onWeb.management(tokens, { mountPath: '/m', ...options })
     return async (path, init) => {
       const request = new Request(`http://127.0.0.1${path}`, init)
-      return (await onWeb.authenticate(tokens, request)).response ?? (await manage(request))
+      const { response } = await onWeb.authenticate(tokens, request)
+      if (response !== undefined) return response
+      await between()
+      return manage(request)
     }
   },
 }
@@ -73,7 +91,8 @@ describe.each(Object.entries(servers))('%s: a token holder who calls the managem
     })
     onTestFinished(() => tokens.close())
     const rateLimit = { limits: [{ name: 'calls', limiter: limiter(managementPoints) }], onFailure: 'refuse' } as const
-    const send = await start(tokens as unknown as Latchkey, { actor: () => undefined, rateLimit })
+    let meanwhile: Between = async () => undefined
+    const send = await start(tokens as unknown as Latchkey, { actor: () => undefined, rateLimit }, () => meanwhile())
     const create = (...scopes: ('a:read' | 'tokens:rotate-self')[]) => tokens.system.create({ name: 'made', scopes })
     const call = async (token: string, method: string, path: string, headers: Record<string, string> = {}): Promise<number> => {
       const json = method === 'POST' && { 'content-type': 'application/json' }
@@ -90,7 +109,11 @@ describe.each(Object.entries(servers))('%s: a token holder who calls the managem
     const fail = (): void => {
       isDown = true
     }
-    return { create, call, counts, fail, own }
+    /** Makes the host do this between the guard and the API, for every later request. */
+    const setMeanwhile = (between: () => Promise<unknown>): void => {
+      meanwhile = async () => void (await between())
+    }
+    return { tokens, create, call, counts, fail, own, setMeanwhile }
   }
   /** On web requests, the guard has already counted the use as allowed. */
   const isCounted = name === 'web requests'
@@ -123,6 +146,23 @@ describe.each(Object.entries(servers))('%s: a token holder who calls the managem
     expect(await counts(record.id)).toEqual([0, isCounted ? 1 : 0])
   })
 
+  it.each([
+    ['was revoked', 401, (tokens, id) => tokens.system.revoke(id, {})],
+    ['was deactivated', 401, (tokens, id) => tokens.system.deactivate(id)],
+    ['may no longer rotate itself', 403, (tokens, id) => tokens.system.update(id, { scopes: ['a:read'] })],
+    ['may be used only from other addresses', 403, (tokens, id) => tokens.system.update(id, { allowedIps: ['192.0.2.1'] })],
+    ['was renamed', 201, (tokens, id) => tokens.system.update(id, { name: 'New' })],
+  ] satisfies readonly (readonly [string, number, (tokens: Latchkey<'a:read'>, id: string) => Promise<unknown>])[])(
+    'a token that %s after the guard admitted it gets %i for its rotation',
+    async (_what, status, change) => {
+      const { tokens, create, call, setMeanwhile } = await open(50)
+      const { token, record } = await create('a:read', 'tokens:rotate-self')
+      setMeanwhile(() => change(tokens, record.id))
+      expect(await call(token, 'POST', '/self/rotate')).toBe(status)
+      expect((await tokens.system.list({ limit: 10 })).items).toHaveLength(status === 201 ? 2 : 1)
+    },
+  )
+
   it('a call that ends without a decision is not counted', async () => {
     const { create, call, counts, fail } = await open(50)
     const { token, record } = await create('tokens:rotate-self')
@@ -153,4 +193,28 @@ it('a use is refunded if the management API behind a guard cannot determine the 
   await tokens.flush()
   expect((await own.get(`token:acme_live:${record.id}`))?.consumedPoints).toBe(0)
   expect(await tokens.system.usage(record.id)).toMatchObject({ total: 0, refused: 0 })
+})
+
+it.each(['prompt', 'late'])('a token limited to an address that only the guard knows can rotate itself with a %s body', async (when) => {
+  const tokens: Latchkey<'tokens:rotate-self'> = latchkey({
+    prefix: 'acme_live',
+    store: memoryStore(),
+    scopes: { 'tokens:rotate-self': 'Rotate itself' },
+    logger: false,
+  })
+  onTestFinished(() => tokens.close())
+  const { token } = await tokens.system.create({ name: 'made', scopes: ['tokens:rotate-self'], allowedIps: ['192.0.2.1'] })
+  const app = new Hono()
+  app.use('/m/*', onHono.authenticate(tokens, { ip: () => '192.0.2.1' }))
+  app.route('/m', onHono.management(tokens as unknown as Latchkey, { actor: () => undefined }))
+  const body = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      if (when === 'late') await pause(1_100)
+      controller.enqueue(new TextEncoder().encode('{}'))
+      controller.close()
+    },
+  })
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const init = { method: 'POST', headers, body, duplex: 'half' } as RequestInit
+  expect((await app.request('/m/self/rotate', init)).status).toBe(201)
 })
