@@ -50,6 +50,7 @@ export type ManagementOptions = Manage & {
 
 const platform: Platform<Request> = {
   read: (req, rawHeaders = req.rawHeaders) => ({ method: req.method, headers: rawHeaders, ip: req.ip }),
+  isSecure: (req) => req.secure,
   trustsProxy: (req) => Boolean(appOf(req)?.get('trust proxy')),
   believesCallers: (req) => expressBelievesCallers(appOf(req)),
 }

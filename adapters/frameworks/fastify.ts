@@ -58,6 +58,7 @@ export type ScopeHook = (request: object, reply: object, done: HookHandlerDoneFu
 
 const platform: Platform<FastifyRequest> = {
   read: (request) => ({ method: request.method, headers: request.raw.rawHeaders, ip: request.ip }),
+  isSecure: (request) => request.protocol === 'https',
   // Fastify sets `ips` on a request only if `trustProxy` is set.
   trustsProxy: (request) => request.ips !== undefined,
   believesCallers: fastifyBelievesCallers,

@@ -76,6 +76,7 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
       ip: ip?.(c),
     }),
     host: (c) => new URL(c.req.url).host,
+    isSecure: (c) => new URL(c.req.url).protocol === 'https:',
     headers: (c) => c.req.raw.headers,
     trustsProxy: () => undefined,
   })

@@ -41,6 +41,7 @@ export type ManagementOptions = Manage & {
 const platform: Platform<Context> = {
   // `ctx.method` reads the same field, through two getters.
   read: (ctx) => ({ method: ctx.req.method ?? '', headers: ctx.req.rawHeaders, ip: ctx.ip }),
+  isSecure: (ctx) => ctx.secure,
   trustsProxy: (ctx) => Boolean(ctx.app.proxy),
   believesCallers: (ctx) => Boolean(ctx.app.proxy) && !(ctx.app.maxIpsCount > 0),
 }

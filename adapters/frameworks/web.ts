@@ -211,6 +211,7 @@ const platform: Platform<Request> = {
     ip: addresses.get(request),
   }),
   host: (request) => new URL(request.url).host,
+  isSecure: (request) => new URL(request.url).protocol === 'https:',
   trustsProxy: () => undefined,
   // Batches handle the parts of one request separately.
   keepsAdmission: true,

@@ -211,6 +211,7 @@ function openDoor(tokens: Authenticator, given: UpgradeOptions): Door {
       return { method: request.method ?? 'GET', headers, ip: ip === undefined ? request.socket.remoteAddress : ip(request) }
     },
     headers: ({ rawHeaders }) => rawHeaders,
+    isSecure: ({ socket }) => 'encrypted' in socket && socket.encrypted === true,
     trustsProxy: () => ip !== undefined,
     upgrades: true,
   }

@@ -152,7 +152,13 @@ export function createGuard<R extends object>(
   const cameFrom = (request: R, { method, headers }: RequestLike): ReturnType<typeof originOf> =>
     platform.checksOrigin === true
       ? 'own'
-      : originOf(platform.upgrades === true ? 'CONNECT' : method, headers, platform.host?.(request), onWarning)
+      : originOf(
+          platform.upgrades === true ? 'CONNECT' : method,
+          headers,
+          platform.host?.(request),
+          platform.isSecure?.(request),
+          onWarning,
+        )
 
   /** Admits a request that the host authenticated. No use is counted. */
   const welcome = (

@@ -49,7 +49,7 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
   LATCHKEY_W011:
     'many tokens are used from one address, so their callers share one budget for forged-token lookups: set the pepper option, or let the framework find each client’s address',
   LATCHKEY_W012:
-    'a change was refused because the page’s origin differs from the request’s host: if a proxy rewrites Host, have it forward the original Host, or add the page’s origin to allowedOrigins of management()',
+    'a change was refused because the page’s origin differs from that of the request: if a proxy rewrites Host, have it forward the original Host, or add the page’s origin to allowedOrigins of management()',
   LATCHKEY_W013: 'authenticateUpgrade() or createTicket() received an invalid argument, so the upgrade request was refused with status 500',
   LATCHKEY_W014: 'a request to management() is outside its mount path, so it was answered with 404: check the mountPath option',
   LATCHKEY_W015:

@@ -17,6 +17,8 @@ export type Platform<R> = {
   readonly headers?: (request: R) => HeaderSource
   /** Returns the host and port that a request was sent to, for frameworks whose requests may have no header field that states them. */
   readonly host?: (request: R) => string
+  /** Returns whether a request is known to have come over TLS, according to the framework's trust-proxy setting if it has one. */
+  readonly isSecure?: (request: R) => boolean
   /** Whether the framework trusts forwarding headers. `undefined` if it has no such setting. */
   readonly trustsProxy: (request: R) => boolean | undefined
   /** Whether the framework's requests open a WebSocket. Browsers send such requests with cookies from any page, and can add a ticket but no header. */

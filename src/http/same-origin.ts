@@ -9,12 +9,16 @@ const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
  * origin, `unknown` when no browser states it. Safe methods (RFC 9110 §9.2.1) are always `own`, unless they open a WebSocket: browsers send credentials with it
  * from any page and let that page read the responses.
  *
+ * Behind a proxy that ends TLS, a request arrives without it, so only a request that is known to have come over TLS (`isSecure`) tells the scheme of its own
+ * origin. Pages that were not loaded over HTTP, such as those of browser extensions and applications, have no origin in common with a server.
+ *
  * `Sec-Fetch-Site` and `Origin` are forbidden header names (Fetch §2.2.2): no page can forge them.
  */
 export function originOf(
   method: string,
   headers: HeaderSource,
   host: string | undefined,
+  isSecure: boolean | undefined,
   onWarning?: OnWarning,
 ): 'own' | 'other' | 'unknown' {
   if (SAFE.has(method) && !opensWebSocket(headers)) return 'own'
@@ -23,9 +27,10 @@ export function originOf(
   const origins = fieldValues(headers, 'origin')
   const [origin] = origins
   if (origin === undefined) return 'unknown'
-  const own = host ?? hostOf(headers)
-  if (origins.length === 1 && own !== undefined && URL.canParse(origin) && new URL(origin).host === own.toLowerCase()) return 'own'
-  warnOfHosts(hostsThatDiffer(origin, own), onWarning)
+  const own = (host ?? hostOf(headers) ?? '').toLowerCase()
+  const secure = `https://${own}`
+  if (origins.length === 1 && own !== '' && (origin === secure || (isSecure !== true && origin === `http://${own}`))) return 'own'
+  warnOfHosts(hostsThatDiffer(origin, isSecure === true ? secure : own), onWarning)
   return 'other'
 }
 
@@ -47,8 +52,8 @@ export function opensWebSocket(headers: HeaderSource): boolean {
 }
 
 /** Describes the two hosts that differ, for a browser that sends only the page's origin. */
-export function hostsThatDiffer(origin: string, own: string | undefined): string {
-  return `the page’s origin is ${quote(origin)} and the request was sent to ${quote(own ?? '')}`
+export function hostsThatDiffer(origin: string, own: string): string {
+  return `the page’s origin is ${quote(origin)} and the request was sent to ${quote(own)}`
 }
 
 /** Warns about the first request only, because callers choose both names. */

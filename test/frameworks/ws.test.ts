@@ -144,10 +144,14 @@ describe('an upgrade request', () => {
     })
     const from = (...lines: string[]) => ask(port, ['Cookie: sid=1', ...lines])
     expect((await from(`Origin: http://127.0.0.1:${port}`)).status).toBe(101)
+    // Behind a proxy that ends TLS.
+    expect((await from(`Origin: https://127.0.0.1:${port}`)).status).toBe(101)
     expect(admitted[0]?.principal).toMatchObject({ kind: 'session', ownerId: 'ann' })
     for (const lines of [
       ['Origin: https://evil.example'],
       ['Origin: null'],
+      [`Origin: app://127.0.0.1:${port}`],
+      [`Origin: chrome-extension://127.0.0.1:${port}`],
       [],
       [`Origin: http://127.0.0.1:${port}`, 'Sec-Fetch-Site: cross-site'],
       [`Origin: http://127.0.0.1:${port}`, 'Origin: https://evil.example'],

@@ -90,6 +90,14 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'return isPrincipal(principal) ? principal : undefined', become: 'return principal as Principal' },
     { find: 'if (ok !== true) return undefined', become: 'if (!ok) return undefined' },
   ],
+  'src/http/same-origin.ts': [
+    { find: 'SAFE.has(method) && !opensWebSocket(headers)', become: 'SAFE.has(method)' },
+    { find: "site === 'same-origin' && more.length === 0", become: "site === 'same-origin'" },
+    { find: 'origins.length === 1 && ', become: '' },
+    { find: "own !== '' && ", become: '' },
+    { find: 'isSecure !== true && ', become: '' },
+    { find: 'return authority ?? fieldValues', become: 'return fieldValues' },
+  ],
   'src/http/request.ts': [{ find: 'nextField(headers, lowerCaseName, at + 2) === -1 ? headers[at + 1] : null', become: 'headers[at + 1]' }],
   'src/verify/route-check.ts': [
     { find: 'catalogue === undefined || Object.hasOwn(catalogue, scope)', become: 'catalogue === undefined || scope in catalogue' },

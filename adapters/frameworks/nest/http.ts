@@ -37,6 +37,7 @@ type Inside = Routed & {
   readonly raw?: IncomingMessage
   readonly rawHeaders?: readonly string[]
   readonly ips?: unknown
+  readonly protocol?: unknown
   readonly app?: { get(name: string): unknown }
   readonly routeOptions?: { readonly url?: unknown }
 }
@@ -44,6 +45,7 @@ type Inside = Routed & {
 /** Reads a request under Nest. */
 export const platform: Platform<HttpRequest> = {
   read: (request) => ({ method: request.method, headers: rawHeadersOf(request), ip: request.ip }),
+  isSecure: (request) => (request as Inside).protocol === 'https',
   trustsProxy(request) {
     const { raw, ips, app } = request as Inside
     // Fastify sets `ips` on a request only if `trustProxy` is set.

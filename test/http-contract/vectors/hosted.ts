@@ -50,6 +50,11 @@ export const sessionVectors: readonly Vector[] = [
     request: request('POST /api/stock', as('chief'), 'Origin: http://contract.test'),
     expect: changed,
   },
+  {
+    name: 'a change from the same origin, behind a proxy that ends TLS',
+    request: request('POST /api/stock', as('chief'), 'Origin: https://contract.test'),
+    expect: changed,
+  },
   { name: 'a change by a form on another site', request: request('POST /api/stock', as('chief'), CROSS), expect: crossSite },
   {
     name: 'a change by a page on another subdomain',
@@ -79,6 +84,12 @@ export const sessionVectors: readonly Vector[] = [
     'http://contract.test:81',
     'http://evil.test/contract.test',
     'contract.test',
+    'app://contract.test',
+    'chrome-extension://contract.test',
+    'ws://contract.test',
+    'ftp://contract.test',
+    'http://user@contract.test',
+    'http://contract.test/path',
     '',
   ].map((origin) => ({
     name: `a change from the origin "${origin}"`,
@@ -207,6 +218,11 @@ export const severalVectors: readonly Vector[] = [
   {
     name: 'a page on another origin with Basic credentials',
     request: request('POST /api/stock', 'Authorization: Basic {writer-as-user}', 'Origin: http://evil.test'),
+    expect: crossSite,
+  },
+  {
+    name: 'a page of an application on this host with Basic credentials',
+    request: request('POST /api/stock', 'Authorization: Basic {writer-as-user}', 'Origin: app://contract.test'),
     expect: crossSite,
   },
   {
