@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import express5, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express'
 import express4 from 'express4'
 import type { VerifyContext } from 'latchkey'
@@ -8,6 +10,32 @@ import { decidedBy } from '../support/decided-by.js'
 import { bearer, endpointsOf, kit, served } from '../support/http/tokens.js'
 
 const say: RequestHandler = (req, res) => void res.json({ ran: true, id: req.principal?.tokenId ?? null })
+
+const SPELLINGS = [
+  '/api/stock',
+  '/API/stock',
+  '/api/stock/',
+  '//api/stock',
+  '/api//stock',
+  '/%61pi/stock',
+  '/a%70i/stock',
+  '/api/%73tock',
+  '/api/./stock',
+  '/x/../api/stock',
+  '/api%2fstock',
+  'http://h/api/stock',
+  '/api\\stock',
+]
+
+/** `fetch` would normalize the path. */
+async function statusOf(origin: string, path: string): Promise<number | undefined> {
+  const { hostname, port } = new URL(origin)
+  const asked = request({ hostname, port, path, agent: false })
+  asked.end()
+  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  response.resume()
+  return response.statusCode
+}
 
 describe.each([
   ['Express 4', express4],
@@ -29,6 +57,57 @@ describe.each([
       expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1'])
       expect(seen).toEqual([])
     })
+  })
+
+  describe('another spelling of a guarded path', () => {
+    const reached = async (app: Express): Promise<readonly string[]> => {
+      const open: string[] = []
+      await served(app, async (origin) => {
+        for (const path of SPELLINGS) if ((await statusOf(origin, path)) === 200) open.push(path)
+      })
+      return open
+    }
+    const scoped = requireScopes('a:read')
+
+    it.each([
+      ['on a path', (app, guard) => app.use('/api', guard).get('/api/stock', say)],
+      ['on a path, and the route on a router', (app, guard) => app.use('/api', guard).use(express.Router().get('/api/stock', say))],
+      ['on the router of the route', (app, guard) => app.use('/api', express.Router().use(guard).get('/stock', say))],
+      ['on the router of a route with a parameter', (app, guard) => app.use(express.Router().use(guard).get('/:section/stock', say))],
+    ] satisfies readonly (readonly [string, (app: Express, guard: ReturnType<typeof authenticate>) => unknown])[])(
+      'it does not reach the route if the guard is %s',
+      async (_where, set) => {
+        const { tokens } = await kit()
+        const app = express()
+        set(app, authenticate(tokens))
+        expect(await reached(app)).toEqual([])
+      },
+    )
+
+    it.each([
+      [
+        'the route is on a router that ignores case',
+        ['/API/stock'],
+        (app, guards) => app.use(express.Router().get('/api/stock', ...guards, say)),
+      ],
+      [
+        'the route has a parameter in place of the path',
+        ['/%61pi/stock', '/a%70i/stock'],
+        (app, guards) => app.get('/:section/stock', ...guards, say),
+      ],
+    ] satisfies readonly (readonly [string, readonly string[], (app: Express, guards: ReturnType<typeof requireScopes>[]) => unknown])[])(
+      'it reaches only a route without requireScopes if %s',
+      async (_why, open, set) => {
+        const { tokens } = await kit()
+        for (const guards of [[], [scoped]]) {
+          const app = express()
+          if (open[0] === '/API/stock') app.enable('case sensitive routing')
+          app.use('/api', authenticate(tokens))
+          set(app, guards)
+          expect(await reached(app)).toEqual(guards.length === 0 ? open : [])
+        }
+      },
+    )
   })
 
   it('the guard calls next once without arguments, and only for a valid token', async () => {
