@@ -6,7 +6,7 @@ import { deciderOf } from '../../src/instance.js'
 import { codeOf, instance, mint, pause, until } from '../latchkey/harness.js'
 
 /** A memory store that answers writes of usage only once `answer` is called, and an instance on it. */
-async function world() {
+async function world(flushEvery = 0.05) {
   const held: (() => void)[] = []
   let holds = false
   let writes = 0
@@ -16,7 +16,7 @@ async function world() {
     if (holds) await new Promise<void>((resolve) => held.push(resolve))
     return await proceed()
   })
-  const tokens = instance({ store, usage: { flushEvery: 0.05 }, deadline: 10 })
+  const tokens = instance({ store, usage: { flushEvery }, deadline: 10 })
   const { token, record } = await mint(tokens, { tenantId: 'a' })
   return {
     tokens,
@@ -52,7 +52,7 @@ it('any number of concurrent flushes write the usage at most twice: in the runni
 })
 
 it('usage reports about tokens that the actor cannot see write nothing', async () => {
-  const { tokens, token, id, writes } = await world()
+  const { tokens, token, id, writes } = await world(60)
   const stranger = tokens.as({ id: 'eve', tenants: ['b'], manages: 'own' })
   await tokens.verify(token)
   const from = Date.now() - 3_600_000
