@@ -2,7 +2,8 @@ import { ClosedError, LatchkeyError, type RefusalCode } from '../errors.js'
 import { type Lifecycle, refusalOf } from '../policy/status.js'
 import type { Filtered } from '../store/compile-filter.js'
 import type { Report } from '../store/reporter.js'
-import { type Background, CLOCK_CHECK_MS, leftOf } from '../store/timer.js'
+import { CLOCK_CHECK_MS, leftOf } from '../store/timer.js'
+import { AffectedWatches, type Searching } from './affected-watches.js'
 import type { Entry } from './entry.js'
 import { type ControllerRef, createCollected, createHeldSignal, refTo } from './held-signal.js'
 
@@ -52,7 +53,7 @@ type Watch = {
   /** The lifecycles that were last read. */
   readonly lifecycles: Map<string, Lifecycle>
   timer: ReturnType<typeof setTimeout> | undefined
-  checking: boolean
+  /** Whether the check that is under way must be repeated. */
   again: boolean
 }
 
@@ -66,8 +67,7 @@ export type SignalSource = {
   readonly bridges: (id: string) => boolean
   readonly clock: () => number
   readonly report: Report
-  readonly background: Background
-}
+} & Searching
 
 /**
  * Ends ongoing work when its token ends: one `AbortSignal` for each request that reads it, and one watch for each token.
@@ -81,10 +81,13 @@ export class Signals {
   readonly #together: Map<string, Set<string>> = new Map()
   /** For requests whose end is never reported. A signal that has been garbage-collected needs no watch. */
   readonly #collected: ReturnType<typeof createCollected> = createCollected()
+  readonly #checking: Set<Watch> = new Set()
+  readonly #affected: AffectedWatches
   #stopped = false
 
   constructor(source: SignalSource) {
     this.#source = source
+    this.#affected = new AffectedWatches(this.#watches, source, (id) => this.#look(id))
   }
 
   /** The number of watched tokens. */
@@ -127,7 +130,6 @@ export class Signals {
       about: new Map([[entry.id, filteredOf(entry)]]),
       lifecycles: new Map([[entry.id, entry.lifecycle]]),
       timer: undefined,
-      checking: false,
       again: false,
     }
     this.#watches.set(entry.id, watch)
@@ -172,14 +174,15 @@ export class Signals {
   #look(id: string): void {
     const watch = this.#watches.get(id)
     if (watch === undefined) return
-    if (watch.checking) watch.again = true
+    if (this.#checking.has(watch)) watch.again = true
     // Not in the async context of the request that changed the token, because the work is done for other requests.
     else void this.#source.background.run(() => this.#check(id, watch))
   }
 
   /** Checks the watched tokens that match a bulk change, and rechecks those being checked, because the records that their checks read may match too. */
   checkWhere(matches: (token: Filtered) => boolean): void {
-    for (const [id, { about, checking }] of [...this.#watches]) if (checking || [...about.values()].some(matches)) this.#look(id)
+    for (const watch of this.#checking) watch.again = true
+    this.#affected.find(matches)
   }
 
   /** Checks every watched token, after the feed was lost or reported that anything may have changed. */
@@ -194,18 +197,16 @@ export class Signals {
   }
 
   async #check(id: string, watch: Watch): Promise<void> {
-    watch.checking = true
+    this.#checking.add(watch)
+    let code: RefusalCode | 'store_unavailable' | undefined
     do {
       watch.again = false
-      const code = await this.#verdict(id, watch)
-      // All requests are over, so there is nothing to end.
-      if (watch.requests.size === 0) return
-      if (code !== undefined) {
-        this.#end(id, watch, new LatchkeyError(code, `the token of this request is no longer valid: ${code}`))
-        return
-      }
-    } while (watch.again)
-    watch.checking = false
+      code = await this.#verdict(id, watch)
+      // If all requests are over, there is nothing to end.
+    } while (watch.again && code === undefined && watch.requests.size > 0)
+    this.#checking.delete(watch)
+    if (code === undefined || watch.requests.size === 0) return
+    this.#end(id, watch, new LatchkeyError(code, `the token of this request is no longer valid: ${code}`))
   }
 
   async #verdict(id: string, watch: Watch): Promise<RefusalCode | 'store_unavailable' | undefined> {

@@ -254,7 +254,7 @@ function createTokenDetector(
 // RFC 7617: Basic encodes user name and password together in base64. A field may contain several credentials. The host may read spellings that a guard of this
 // library refuses: base64url, surplus padding, percent-encoding.
 function pairsIn(fields: readonly string[]): ReadonlySet<string> {
-  const words = fields.flatMap((field) => Array.from(field.matchAll(/basic +([^\s,]+)/gi), ([, word = '']) => word))
+  const words = fields.flatMap((field) => Array.from(field.matchAll(/basic\s+([^\s,]+)/gi), ([, word = '']) => word))
   const pairs = words.flatMap((word) => (word.includes('%') ? [word, decodePercent(word)] : [word]))
   // Some decoders end at padding, others ignore it.
   return new Set(pairs.map((pair) => pair.replace(/=+$/, '')).flatMap((pair) => [pair, pair.slice(0, pair.search(/=|$/))]))

@@ -92,11 +92,34 @@ export function siteOf(ip: unknown): string | undefined {
 export function networksWithin(inner: readonly string[] | undefined, outer: readonly string[] | undefined): boolean {
   if (outer === undefined) return true
   if (!Array.isArray(inner) || !Array.isArray(outer)) return false
-  const around = outer.map(parseNetwork).filter((network) => network !== undefined)
-  return inner.every((entry: unknown) => {
-    const network = parseNetwork(entry)
-    return network !== undefined && around.some((wide) => wide.bits <= network.bits && contains(wide, network.address))
-  })
+  if (inner === outer) return true
+  const ranges = inner.map((entry: unknown) => rangeOf(entry, true))
+  if (ranges.includes(undefined)) return false
+  const all = [...outer.map((entry: unknown) => rangeOf(entry, false)), ...ranges].filter((range) => range !== undefined).sort(byStart)
+  // Two ranges are nested or disjoint, so only the last range of `outer` that is not within an earlier one can contain the next range.
+  let widest: Range | undefined
+  for (const range of all) {
+    if (widest !== undefined && widest.bits <= range.bits && contains(widest, range.address)) continue
+    if (range.isInner) return false
+    widest = range
+  }
+  return true
+}
+
+/** A network, and its first address as text that sorts as the addresses do. */
+type Range = Network & { readonly start: string; readonly isInner: boolean }
+
+function rangeOf(entry: unknown, isInner: boolean): Range | undefined {
+  const network = parseNetwork(entry)
+  if (network === undefined) return undefined
+  const { address, bits } = network
+  return { address, bits, isInner, start: address.kind() + String.fromCharCode(...address.toByteArray()) }
+}
+
+/** Sorts by the first address. A network comes before those within it, and one of `outer` before the same one of `inner`. */
+function byStart(a: Range, b: Range): number {
+  if (a.start !== b.start) return a.start < b.start ? -1 : 1
+  return a.bits - b.bits || Number(a.isInner) - Number(b.isInner)
 }
 
 /**

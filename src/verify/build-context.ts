@@ -35,6 +35,8 @@ import { SlowHashes } from './slow-hashes.js'
 import { ActorTurns, StoreTurns } from './store-turns.js'
 
 const DEFAULT_FLUSH_MS = 1000
+/** The longest pause between two searches for open signals that bulk changes affect. It adds to the time until other nodes' changes are known. */
+const SIGNALS_PAUSE_MS = 100
 const USED_TICKETS: Rate = { burst: 20, perSecond: 1 }
 const OWNER_REFUSALS: Rate = { burst: 100, perSecond: 10 }
 /** Callers that wait for other nodes share their store reads. There is at most one read in this interval. */
@@ -124,6 +126,7 @@ export function buildContext(settings: Settings): Context {
     clock,
     report,
     background,
+    pauseMs: Math.min(SIGNALS_PAUSE_MS, maxStalenessMs / 8),
   })
   const attempts = new Attempts({ store, prefix, monotonic, announce, report })
   const lineages =

@@ -29,6 +29,7 @@ function watching(): { signals: Signals; entry: () => Entry; revoke: (id: string
     bridges: () => true,
     clock: () => Date.now(),
     background: new Background(),
+    pauseMs: 5,
   })
   return {
     signals,
@@ -174,6 +175,7 @@ describe('request signals', () => {
       bridges: () => true,
       clock: () => Date.now(),
       background: new Background(),
+      pauseMs: 5,
     })
     const { signal } = signals.open(one)
     signals.checkWhere(({ rootId }) => rootId === one.id)

@@ -242,8 +242,12 @@ describe('a request that carries a token', () => {
   ])('a token in a Basic pair is recognized in any spelling that hosts may decode: %s', async (_, write) => {
     const { call, create } = harness()
     const { token } = await create(admin)
-    for (const surplus of ['', '~', '~~']) {
-      const authorization = `Basic ${write(`user???>>>~~:${token}${surplus}`)}`
+    for (const [surplus, gap] of [
+      ['', ' '],
+      ['~', '  '],
+      ['~~', '\t'],
+    ]) {
+      const authorization = `Basic${gap}${write(`user???>>>~~:${token}${surplus}`)}`
       expect((await call('GET', '/', { actor: admin, headers: { authorization } })).body).toMatchObject({ code: 'token_cannot_manage' })
     }
     expect((await call('GET', '/', { actor: admin, headers: { authorization: `Basic ${write('ada:password')}` } })).status).toBe(200)

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import ipaddr from 'ipaddr.js'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { compileNetworks, networksWithin, normalizeIp, readNetworks } from '../../src/policy/network.js'
 import { fc } from '../support/property.js'
 
@@ -281,6 +282,39 @@ describe('networksWithin', () => {
       expect(networksWithin(list as unknown as string[], ['0.0.0.0/0', '::/0'])).toBe(false)
       expect(networksWithin(['10.0.0.1'], list as unknown as string[])).toBe(false)
     }
+  })
+
+  test('networksWithin() accepts exactly the lists whose ranges each lie within one range of the outer list', () => {
+    const v4 = fc
+      .tuple(fc.integer({ min: 0, max: 63 }), fc.integer({ min: 24, max: 32 }))
+      .map(([last, bits]) => `10.0.0.${last & (0xff << (32 - bits))}/${bits}`)
+    const v6 = fc
+      .tuple(fc.integer({ min: 0, max: 63 }), fc.integer({ min: 112, max: 128 }))
+      .map(([last, bits]) => `2001:db8::${(last & ~(2 ** (128 - bits) - 1)).toString(16)}/${bits}`)
+    const lists = fc.array(fc.oneof(v4, v6), { maxLength: 6 })
+    const isWithin = (one: string, other: string): boolean => {
+      const [address = '', bits] = one.split('/')
+      const [start = '', wide] = other.split('/')
+      const allows = compileNetworks([other])
+      return address.includes(':') === start.includes(':') && Number(wide) <= Number(bits) && allows(address)
+    }
+    fc.assert(
+      fc.property(lists, lists, (inner, outer) => {
+        const expected = inner.every((one) => outer.some((other) => isWithin(one, other)))
+        expect(networksWithin(inner, outer)).toBe(expected)
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  test('networksWithin() parses each entry of long lists once', () => {
+    const outer = Array.from({ length: 999 }, (_, at) => `2001:db8:1:${at.toString(16)}::/64`)
+    const inner = Array.from({ length: 1000 }, (_, at) => `2001:db8::${at.toString(16)}`)
+    const match = vi.spyOn(ipaddr.IPv6.prototype, 'match')
+    onTestFinished(() => match.mockRestore())
+    expect(networksWithin(inner, [...outer, '2001:db8::/112'])).toBe(true)
+    expect(networksWithin(['2001:db9::1', ...inner], [...outer, '2001:db8::/112'])).toBe(false)
+    expect(match.mock.calls.length).toBeLessThan(5_000)
   })
 
   test('networksWithin() accepts an inner list only if the outer list admits all of its addresses', () => {

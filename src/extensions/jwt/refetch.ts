@@ -26,6 +26,8 @@ export class Refetch {
   #begun = 0
   /** The number of the last successful fetch. */
   #succeeded = 0
+  /** When that fetch began, on the monotonic clock. */
+  #succeededFrom = 0
   #fetching: Promise<void> | undefined
 
   constructor(load: () => Promise<void>, monotonic: () => number, fetches: Rate = FETCHES) {
@@ -46,9 +48,11 @@ export class Refetch {
     this.#budget.spend('')
     this.#begun += 1
     const number = this.#begun
+    const from = this.#monotonic()
     this.#fetching = this.#load()
       .then(() => {
         this.#succeeded = number
+        this.#succeededFrom = from
       })
       .finally(() => {
         this.#fetching = undefined
@@ -83,7 +87,7 @@ export class Refetch {
       if (this.#isMiss(name)) return undefined
       await this.wait(leftMs())
     }
-    this.#misses.set(name, { visited: false, until: this.#monotonic() + MISS_MS })
+    this.#misses.set(name, { visited: false, until: this.#succeededFrom + MISS_MS })
     return undefined
   }
 

@@ -188,6 +188,24 @@ describe('an unknown key', () => {
     expect(await ask(next.kid)).toBe('found')
   })
 
+  it('an ID is looked up again ten seconds after the fetch that did not find it began, however long that fetch took', async () => {
+    const [old, next] = [await generateSigningKey(), await generateSigningKey()]
+    const { ask, elapse, is, publish } = publisher()
+    publish(old)
+    await ask(old.kid)
+    let finish: (set: unknown) => void = () => undefined
+    is(() => new Promise((resolve) => (finish = resolve)))
+    const forged = ask(next.kid)
+    publish(old, next)
+    elapse(1.5 * SECOND)
+    finish({ keys: [old.publicJwk] })
+    expect(await forged).toBe('no such key')
+    elapse(8 * SECOND)
+    expect(await ask(next.kid)).toBe('no such key')
+    elapse(0.5 * SECOND)
+    expect(await ask(next.kid)).toBe('found')
+  })
+
   it('an unknown key delays a request no longer than its deadline, and the fetch continues for the next request', async () => {
     const [old, next] = [await generateSigningKey(), await generateSigningKey()]
     const { ask, fetches, is, publish } = publisher()
