@@ -190,12 +190,13 @@ describe('an unknown key', () => {
 
   it('an ID is looked up again ten seconds after the fetch that did not find it began, however long that fetch took', async () => {
     const [old, next] = [await generateSigningKey(), await generateSigningKey()]
-    const { ask, elapse, is, publish } = publisher()
+    const { ask, elapse, fetches, is, publish } = publisher()
     publish(old)
     await ask(old.kid)
     let finish: (set: unknown) => void = () => undefined
     is(() => new Promise((resolve) => (finish = resolve)))
     const forged = ask(next.kid)
+    await expect.poll(fetches).toBe(2)
     publish(old, next)
     elapse(1.5 * SECOND)
     finish({ keys: [old.publicJwk] })
