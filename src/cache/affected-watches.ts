@@ -1,10 +1,9 @@
-import type { Filtered } from '../store/compile-filter.js'
+import { compileFilters, type Filtered } from '../store/compile-filter.js'
+import type { TokenFilter } from '../store/port.js'
 import type { Background } from '../store/timer.js'
 
-/** How many comparisons of a token with a bulk change are made before other work runs. */
+/** How many tokens are compared with the bulk changes before other work runs. */
 const COMPARED_A_TURN = 2_000
-
-type Matches = (token: Filtered) => boolean
 
 /** Watches by ID, each with the tokens that it is about. */
 type Watches = ReadonlyMap<string, { readonly about: ReadonlyMap<string, Filtered> }>
@@ -17,13 +16,13 @@ export type Searching = {
 
 /**
  * Finds the watches that bulk changes affect. Anyone who may revoke several tokens at once can cause bulk changes at any rate, and a search for each of them would
- * take up the event loop, so those that arrive during a search or the pause after it share the next search.
+ * take up the event loop, so those that arrive during a search or the pause after it share the next search. Its work does not grow with their number.
  */
 export class AffectedWatches {
   readonly #watches: Watches
   readonly #searching: Searching
   readonly #found: (id: string) => void
-  #bulk: Matches[] = []
+  #bulk: TokenFilter[] = []
   #isSearching = false
 
   constructor(watches: Watches, searching: Searching, found: (id: string) => void) {
@@ -32,10 +31,10 @@ export class AffectedWatches {
     this.#found = found
   }
 
-  /** Reports the watches about a token that matches. */
-  find(matches: Matches): void {
+  /** Reports the watches about a token that matches one of these filters. */
+  find(filters: readonly TokenFilter[]): void {
     if (this.#watches.size === 0) return
-    this.#bulk.push(matches)
+    for (const filter of filters) this.#bulk.push(filter)
     if (this.#isSearching) return
     this.#isSearching = true
     void this.#searching.background.run(() => this.#search())
@@ -43,12 +42,12 @@ export class AffectedWatches {
 
   async #search(): Promise<void> {
     while (this.#bulk.length > 0) {
-      const bulk = this.#bulk
+      const matches = compileFilters(this.#bulk)
       this.#bulk = []
       let compared = 0
       for (const [id, { about }] of this.#watches) {
-        if (isAffected(about, bulk)) this.#found(id)
-        compared += about.size * bulk.length
+        if (isAffected(about, matches)) this.#found(id)
+        compared += about.size
         if (compared < COMPARED_A_TURN) continue
         compared = 0
         await this.#pause(0)
@@ -63,7 +62,7 @@ export class AffectedWatches {
   }
 }
 
-function isAffected(about: ReadonlyMap<string, Filtered>, bulk: readonly Matches[]): boolean {
-  for (const token of about.values()) for (const matches of bulk) if (matches(token)) return true
+function isAffected(about: ReadonlyMap<string, Filtered>, matches: (token: Filtered) => boolean): boolean {
+  for (const token of about.values()) if (matches(token)) return true
   return false
 }

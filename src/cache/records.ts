@@ -1,6 +1,6 @@
 import type { MaybePromise } from '../model/json.js'
 import type { Catalogue } from '../policy/catalogue.js'
-import { compileFilters, type Filtered } from '../store/compile-filter.js'
+import { compileFilters } from '../store/compile-filter.js'
 import { callOut } from '../store/deadline.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { OwnerChange, TokenFilter } from '../store/port.js'
@@ -30,7 +30,7 @@ export type RecordListener = {
   /** This token may have changed; the cache no longer returns its old state. */
   changed(id: string): void
   /** The tokens that match may have changed. */
-  bulkChanged(matches: (token: Filtered) => boolean): void
+  bulkChanged(filters: readonly TokenFilter[]): void
   everythingChanged(): void
   ownerChanged(owner: OwnerChange): void
   /** The feed cannot be read. */
@@ -274,7 +274,7 @@ export class RecordCache {
     const matches = compileFilters(own)
     this.#entries.dropWhere(matches)
     this.#loader.outdateWhere(matches)
-    this.#listener.bulkChanged(matches)
+    this.#listener.bulkChanged(own)
     // A revocation by owner means that the owner's permissions may have changed.
     for (const owner of own.flatMap(ownersIn)) this.#listener.ownerChanged(owner)
   }

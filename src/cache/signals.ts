@@ -1,9 +1,11 @@
 import { ClosedError, LatchkeyError, type RefusalCode } from '../errors.js'
 import { type Lifecycle, refusalOf } from '../policy/status.js'
 import type { Filtered } from '../store/compile-filter.js'
+import type { TokenFilter } from '../store/port.js'
 import type { Report } from '../store/reporter.js'
 import { CLOCK_CHECK_MS, leftOf } from '../store/timer.js'
 import { AffectedWatches, type Searching } from './affected-watches.js'
+import { CheckTurns } from './check-turns.js'
 import type { Entry } from './entry.js'
 import { type ControllerRef, createCollected, createHeldSignal, refTo } from './held-signal.js'
 
@@ -83,6 +85,7 @@ export class Signals {
   readonly #collected: ReturnType<typeof createCollected> = createCollected()
   readonly #checking: Set<Watch> = new Set()
   readonly #affected: AffectedWatches
+  readonly #turns: CheckTurns = new CheckTurns((id) => this.#check(id))
   #stopped = false
 
   constructor(source: SignalSource) {
@@ -176,13 +179,13 @@ export class Signals {
     if (watch === undefined) return
     if (this.#checking.has(watch)) watch.again = true
     // Not in the async context of the request that changed the token, because the work is done for other requests.
-    else void this.#source.background.run(() => this.#check(id, watch))
+    else this.#source.background.run(() => this.#turns.add(id, watch.about.get(id)?.tenantId))
   }
 
   /** Checks the watched tokens that match a bulk change, and rechecks those being checked, because the records that their checks read may match too. */
-  checkWhere(matches: (token: Filtered) => boolean): void {
+  checkWhere(filters: readonly TokenFilter[]): void {
     for (const watch of this.#checking) watch.again = true
-    this.#affected.find(matches)
+    this.#affected.find(filters)
   }
 
   /** Checks every watched token, after the feed was lost or reported that anything may have changed. */
@@ -196,7 +199,9 @@ export class Signals {
     for (const [id, watch] of [...this.#watches]) this.#end(id, watch, new ClosedError())
   }
 
-  async #check(id: string, watch: Watch): Promise<void> {
+  async #check(id: string): Promise<void> {
+    const watch = this.#watches.get(id)
+    if (watch === undefined) return
     this.#checking.add(watch)
     let code: RefusalCode | 'store_unavailable' | undefined
     do {

@@ -14,6 +14,8 @@ const SHORTEST_PIECE = 16
 
 /** A caller chooses the number of words, and decoding and searching for a large number of them would delay all other requests. */
 const MOST_WORDS = 256
+/** The maximum number of strings to search for, for the same reason. */
+const MOST_TEXTS = 512
 /** The maximum length of all the strings to search for, for the same reason: header fields of about 9 KB. */
 const MOST_TEXT = 2 ** 16
 /** How many times a word is decoded. RFC 6749 §2.3.1: a client's secret is form-encoded, then paired with its ID in base64. A cookie may be encoded again. */
@@ -60,11 +62,11 @@ class Collected {
   /** Returns whether there is room for more. */
   addAll(texts: Iterable<string>): boolean {
     for (const text of texts) {
-      if (this.#length > MOST_TEXT) break
+      if (this.#isFull) break
       this.#add(text)
       for (const piece of piecesOf(text)) this.#add(piece)
     }
-    return this.#length <= MOST_TEXT
+    return !this.#isFull
   }
 
   has(text: string): boolean {
@@ -72,7 +74,11 @@ class Collected {
   }
 
   get all(): readonly string[] {
-    return this.#length > MOST_TEXT ? EVERY_TEXT : [...this.#texts]
+    return this.#isFull ? EVERY_TEXT : [...this.#texts]
+  }
+
+  get #isFull(): boolean {
+    return this.#length > MOST_TEXT || this.#texts.size > MOST_TEXTS
   }
 
   #add(text: string): void {

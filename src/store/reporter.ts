@@ -55,32 +55,40 @@ export function createReporter({ onError, logger }: FaultOptions, monotonic: () 
   const lines = new Map<string, Line>()
   let telling = false
 
-  function log(fault: FaultReport): void {
-    if (logger === false) return
-    const kind = kindOf(fault.where)
-    const now = monotonic()
+  /** Returns the line to write about a fault in this place now; `undefined` if none is due. */
+  function dueLine(where: FaultPlace): Line | undefined {
+    if (logger === false) return undefined
+    const kind = kindOf(where)
     const line = lines.get(kind) ?? { quietUntil: Number.NEGATIVE_INFINITY, suppressed: 0 }
     lines.set(kind, line)
-    if (now < line.quietUntil) {
-      line.suppressed += 1
-      return
-    }
+    if (monotonic() >= line.quietUntil) return line
+    line.suppressed += 1
+    return undefined
+  }
+
+  function write(line: Line, fault: FaultReport): void {
     const text = lineOf(fault, line.suppressed)
-    line.quietUntil = now + QUIET_MS
+    line.quietUntil = monotonic() + QUIET_MS
     line.suppressed = 0
-    quietly(() => (logger ?? console).error(text))
+    quietly(() => (logger || console).error(text))
   }
 
   return function report(where, error, secrets) {
     if (typeof error === 'object' && error !== null && !places.has(error)) places.set(error, where)
     // Otherwise, a listener that calls latchkey and causes another fault would be called forever.
     if (telling || isTold(told, error)) return
+    if (typeof error === 'object' && error !== null) told.add(error)
+    let line: Line | undefined
+    quietly(() => {
+      line = dueLine(where)
+    })
+    // Removing secrets takes time in proportion to the header fields of a request, which its sender chooses.
+    if (onError === undefined && line === undefined) return
     const fault: FaultReport = Object.freeze({ where, error: presentable(where, error, secretsFrom(secrets)) })
     told.add(fault.error)
-    if (typeof error === 'object' && error !== null) told.add(error)
     telling = true
     if (onError !== undefined) quietly(() => onError(fault))
-    quietly(() => log(fault))
+    if (line !== undefined) quietly(() => write(line as Line, fault))
     telling = false
   }
 }

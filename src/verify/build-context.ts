@@ -110,7 +110,7 @@ export function buildContext(settings: Settings): Context {
     },
     {
       changed: (id) => signals.changed(id),
-      bulkChanged: (matches) => signals.checkWhere(matches),
+      bulkChanged: (filters) => signals.checkWhere(filters),
       ownerChanged: (owner) => owners?.changed(owner),
       everythingChanged: () => {
         owners?.everythingChanged()

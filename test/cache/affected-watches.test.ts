@@ -5,7 +5,7 @@ import { Background } from '../../src/store/timer.js'
 import { pause, until } from '../latchkey/harness.js'
 
 const tokenOf = (id: string, tenantId: string): Filtered => ({ id, tenantId, ownerId: undefined, createdBy: 'ann', rootId: undefined })
-const of = (tenant: string) => (token: Filtered) => token.tenantId === tenant
+const of = (tenant: string) => [{ prefix: 'acme_test', tenantIds: [tenant] }]
 
 /** Watches of one token each, and one of a second token of the tenant `b`. */
 function world(count: number, pauseMs = 20) {
@@ -43,24 +43,47 @@ describe('the watches that bulk changes affect', () => {
 
   it('compares at most 2,000 tokens before other work runs, and finds those that come after', async () => {
     const { affected, found, watches } = world(5_000)
-    let compared = 0
     watches.set('last', { about: new Map([['last', tokenOf('last', 'c')]]) })
-    affected.find((token) => {
-      compared += 1
-      return token.tenantId === 'c'
-    })
+    let compared = 0
+    for (const { about } of watches.values()) {
+      const values = about.values.bind(about)
+      about.values = () => {
+        compared += 1
+        return values()
+      }
+    }
+    affected.find(of('c'))
     expect(compared).toBeLessThanOrEqual(2_001)
     await until(() => found.length > 0)
     expect(found).toEqual(['last'])
   })
 
-  it('costs nothing while nothing is watched', () => {
-    const { affected } = world(0)
+  it('compares each token once per search, no matter how many bulk changes share it', async () => {
+    const { affected, found, watches } = world(100)
     let compared = 0
-    affected.find(() => {
-      compared += 1
-      return true
-    })
-    expect(compared).toBe(0)
+    for (const { about } of watches.values()) {
+      for (const token of about.values()) {
+        Object.defineProperty(token, 'ownerId', {
+          get() {
+            compared += 1
+            return 'ann'
+          },
+        })
+      }
+    }
+    affected.find(of('nobody'))
+    for (let at = 0; at < 500; at += 1) affected.find([{ prefix: 'acme_test', ownerId: `user-${at}` }])
+    affected.find(of('b'))
+    await until(() => found.length > 0)
+    expect(compared).toBe(101)
+  })
+
+  it('keeps nothing while nothing is watched', async () => {
+    const { affected, found, watches } = world(0)
+    affected.find(of('a'))
+    watches.set('late', { about: new Map([['late', tokenOf('late', 'a')]]) })
+    affected.find(of('b'))
+    await pause(50)
+    expect(found).toEqual([])
   })
 })

@@ -178,7 +178,7 @@ describe('request signals', () => {
       pauseMs: 5,
     })
     const { signal } = signals.open(one)
-    signals.checkWhere(({ rootId }) => rootId === one.id)
+    signals.checkWhere([{ prefix: 'acme_test', rootId: one.id }])
     reads[0]?.(rotated({}))
     await until(() => reads.length === 2)
     reads[1]?.(rotated({ revokedAt: 1 }))

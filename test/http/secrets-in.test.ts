@@ -78,3 +78,10 @@ it('a secret with JSON escapes in a cookie is removed from errors, whether they 
 it('entire error messages are hidden if a request has too much text that could be a secret', () => {
   expect(secretsIn(['cookie', `s=${'a%2525:'.repeat(9000)}`], [])).toBe(EVERY_TEXT)
 })
+
+it('a cookie of thousands of pieces is not taken apart completely, and nothing of such a request is quoted', () => {
+  const pieces = Array.from({ length: 880 }, () => randomBytes(8).toString('hex'))
+  const secrets = secretsIn(['cookie', `s=${pieces.join(':')}`], [])
+  expect(secrets).toBe(EVERY_TEXT)
+  expect(withoutTexts(`the cookie is ${pieces[7]}`, secrets)).not.toContain(pieces[7])
+})

@@ -19,6 +19,25 @@ function hear() {
 }
 
 describe('a fault', () => {
+  it('is not searched for secrets if nothing will show it', () => {
+    let searches = 0
+    const secrets = (): readonly string[] => {
+      searches += 1
+      return []
+    }
+    const silent = createReporter({ logger: false })
+    for (let times = 0; times < 9; times += 1) silent('verify', down(), secrets)
+    expect(searches).toBe(0)
+    const lines: string[] = []
+    const clock = { now: 0 }
+    const logging = createReporter({ logger: { error: (line) => lines.push(line) } }, () => clock.now)
+    for (let times = 0; times < 9; times += 1) logging('verify', down(), secrets)
+    clock.now = 60_000
+    logging('verify', down(), secrets)
+    expect([searches, lines.length]).toEqual([2, 2])
+    expect(lines[1]).toContain('8 more')
+  })
+
   it('reports a fault to onError each time, and logs it once a minute with the number of omitted reports', () => {
     const { heard, lines, clock, report } = hear()
     for (let times = 0; times < 42; times += 1) report('store.find', down())

@@ -36,7 +36,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: '      this.follower.wake()\n    }\n    this.#sparing', become: '    }\n    this.#sparing' },
     { find: 'if (result?.count !== 0) this.bulkChanged([filter])', become: '' },
     { find: 'this.#loader.outdateWhere(matches)', become: '' },
-    { find: 'this.#listener.bulkChanged(matches)', become: '' },
+    { find: 'this.#listener.bulkChanged(own)', become: '' },
     { find: 'compileFilters(own)', become: 'compileFilters(own.slice(0, 1))' },
     { find: '#loader.load(id, false)', become: '#loader.load(id, true)' },
     { find: 'flat(load.id)', become: 'load.id' },
@@ -113,10 +113,16 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'for (const watch of this.#checking) watch.again = true', become: '' },
   ],
   'src/cache/affected-watches.ts': [
-    { find: 'for (const token of about.values()) for', become: 'for (const token of [...about.values()].slice(0, 1)) for' },
-    { find: 'for (const matches of bulk)', become: 'for (const matches of bulk.slice(0, 1))' },
+    { find: 'for (const token of about.values()) if', become: 'for (const token of [...about.values()].slice(0, 1)) if' },
+    { find: 'compileFilters(this.#bulk)', become: 'compileFilters(this.#bulk.slice(0, 1))' },
     { find: 'while (this.#bulk.length > 0) {', become: 'if (this.#bulk.length > 0) {' },
     { find: 'if (this.#isSearching) return', become: '' },
+  ],
+  'src/cache/check-turns.ts': [
+    { find: 'this.#running < CHECKS_AT_ONCE', become: 'true' },
+    { find: 'if (ids.size > 0) this.#waiting.set(tenantId, ids)', become: '' },
+    { find: 'this.#waiting.delete(tenantId)\n', become: '\n' },
+    { find: 'this.#running -= 1', become: '' },
   ],
   'src/verbs/lib/change.ts': [
     { find: 'if (!result.ok) for (const { id } of change.inserts ?? []) records.expectNot(id)', become: '' },

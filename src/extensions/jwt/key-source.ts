@@ -1,4 +1,4 @@
-import { type CryptoKey, createLocalJWKSet, errors, type FlattenedJWSInput, type JWSHeaderParameters } from 'jose'
+import { type CryptoKey, createLocalJWKSet, errors, type FlattenedJWSInput, flattenedVerify, type JWSHeaderParameters } from 'jose'
 import { InvalidInputError, StoreUnavailableError } from '../../errors.js'
 import { readRawText } from '../../http/fetch-answer.js'
 import { isSafeAddress } from '../../policy/safe-address.js'
@@ -26,6 +26,8 @@ export type Fetch = (
 
 /** The only algorithm with shared secrets. */
 const SECRET = 'HS256'
+/** How many keys are tried for a token that does not name its key. */
+const MOST_TRIED = 8
 /** How long an issuer may take, including discovery. A waiting request waits no longer than its own deadline. */
 const FETCH_MS = 5000
 const MAX_BYTES = 256 * 1024
@@ -50,19 +52,40 @@ export function localKeys(set: JwkSet): KeySource {
   const secrets = set.keys.filter(({ kty, alg, use }) => kty === 'oct' && (alg ?? SECRET) === SECRET && (use ?? 'sig') === 'sig')
   return async (header, token) => {
     // The key sets of jose do not find shared secrets.
-    if (header.alg === SECRET) return secretOf(secrets, header.kid)
+    if (header.alg === SECRET) {
+      const named = secretsOf(secrets, header.kid)
+      return named.length > 1 ? fitting(token, named) : named[0]
+    }
     try {
       return await find(header, token)
     } catch (error) {
+      if (error instanceof errors.JWKSMultipleMatchingKeys) return fitting(token, error)
       if (error instanceof errors.JOSEError) return undefined
       throw error
     }
   }
 }
 
-function secretOf(secrets: readonly Jwk[], kid: string | undefined): Uint8Array | undefined {
-  const [found, ...others] = kid === undefined ? secrets : secrets.filter((jwk) => jwk.kid === kid)
-  return others.length === 0 ? decodeKey(found?.k) : undefined
+function secretsOf(secrets: readonly Jwk[], kid: string | undefined): readonly Uint8Array[] {
+  return secrets.flatMap((jwk) => (kid === undefined || jwk.kid === kid ? (decodeKey(jwk.k) ?? []) : []))
+}
+
+/** Returns the key that verifies the signature. RFC 7515 §4.1.4: a token need not name its key, so several may come into question. */
+async function fitting<K extends CryptoKey | Uint8Array>(
+  token: FlattenedJWSInput,
+  keys: AsyncIterable<K> | Iterable<K>,
+): Promise<K | undefined> {
+  let tried = 0
+  for await (const key of keys) {
+    tried += 1
+    if (tried > MOST_TRIED) return undefined
+    const fits = await flattenedVerify(token, key).then(
+      () => true,
+      () => false,
+    )
+    if (fits) return key
+  }
+  return undefined
 }
 
 /**

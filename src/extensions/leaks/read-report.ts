@@ -9,6 +9,8 @@ export type Find = { readonly token: string; readonly type: string; readonly url
 const MAX_FINDS = 10_000
 const MAX_TEXT = 200
 const MAX_URL = 2000
+/** No credential is accepted beyond this length. The texts about longer ones are dropped, because removing such a string from them takes long. */
+const MAX_TOKEN = 8192
 
 /**
  * Reads a verified report: an array of `{ token, type, url, source }`. Ignores other members.
@@ -37,7 +39,8 @@ export async function readReport(bytes: Uint8Array): Promise<readonly Find[]> {
 function readFind(value: unknown, at: number): Find {
   const { token, type, url, source } = Object(value) as Record<string, unknown>
   if (typeof token !== 'string') throw new InvalidInputError(`body.${at}.token`, 'must be a string')
-  const shown = (text: unknown, max: number): string => (typeof text === 'string' ? withoutSecrets(text, token).slice(0, max) : '')
+  const shown = (text: unknown, max: number): string =>
+    typeof text === 'string' && token.length <= MAX_TOKEN ? withoutSecrets(text, token).slice(0, max) : ''
   return { token, type: shown(type, MAX_TEXT), url: shown(url, MAX_URL), source: shown(source, MAX_TEXT) }
 }
 

@@ -1,7 +1,10 @@
+import { randomBytes } from 'node:crypto'
+import { FlattenedSign, flattenedVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { StoreUnavailableError } from '../../../src/errors.js'
-import { createFetchJson, discoverKeys, type KeySource, remoteKeys } from '../../../src/extensions/jwt/key-source.js'
+import { createFetchJson, discoverKeys, type KeySource, localKeys, remoteKeys } from '../../../src/extensions/jwt/key-source.js'
 import { generateSigningKey, type SigningKey } from '../../../src/extensions/jwt/keys.js'
+import { keyPair } from '../../support/keys.js'
 
 const MINUTE = 60_000
 const SECOND = 1000
@@ -302,4 +305,23 @@ it('verification stops reading an endless issuer response', async () => {
   )
   await expect(fetchJson('https://auth.example/jwks', performance.now() + 60_000)).rejects.toMatchObject({ code: 'store_unavailable' })
   expect(sent).toBeLessThan(1024 * 1024)
+})
+
+it.each(['ES256', 'HS256'] as const)('a token that names no key is verified with each %s key of its issuer', async (alg) => {
+  const made = [1, 2, 3].map(() => {
+    if (alg === 'HS256') {
+      const secret = randomBytes(32)
+      return { signer: secret, jwk: { kty: 'oct', alg, k: secret.toString('base64url') } }
+    }
+    const { privateKey, publicKey } = keyPair('P-256')
+    return { signer: privateKey, jwk: { ...publicKey.export({ format: 'jwk' }), alg } }
+  })
+  const source = localKeys({ keys: made.map(({ jwk }) => jwk) as never })
+  for (const { signer } of made) {
+    const signed = await new FlattenedSign(Buffer.from('{}')).setProtectedHeader({ alg }).sign(signer)
+    const key = await source({ alg }, signed, 0)
+    if (key === undefined) throw new Error('no key was found')
+    await flattenedVerify(signed, key)
+    expect(await source({ alg }, { ...signed, signature: signed.signature.replace(/^.{4}/, 'AAAA') }, 0)).toBeUndefined()
+  }
 })

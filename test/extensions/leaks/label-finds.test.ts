@@ -187,3 +187,20 @@ it('other work continues while a long leak report is read', async () => {
   expect(finds).toHaveLength(800)
   expect(turns).toBeGreaterThan(0)
 })
+
+it('of a finding with a text too long for a token, only the text is kept, for its label', async () => {
+  const token = '%25'.repeat(100_000)
+  const about = { type: 'acme', url: `https://example.test/${token}`, source: 'content' }
+  const finds = await readReport(
+    new TextEncoder().encode(
+      JSON.stringify([
+        { token, ...about },
+        { ...about, token: 'short', url: 'https://example.test/' },
+      ]),
+    ),
+  )
+  expect(finds).toEqual([
+    { token, type: '', url: '', source: '' },
+    { token: 'short', type: 'acme', url: 'https://example.test/', source: 'content' },
+  ])
+})
