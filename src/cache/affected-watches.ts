@@ -50,15 +50,11 @@ export class AffectedWatches {
         compared += about.size
         if (compared < COMPARED_A_TURN) continue
         compared = 0
-        await this.#pause(0)
+        await this.#searching.background.pause(0)
       }
-      await this.#pause(this.#searching.pauseMs)
+      await this.#searching.background.pause(this.#searching.pauseMs)
     }
     this.#isSearching = false
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.#searching.background.timer(resolve, ms))
   }
 }
 

@@ -81,7 +81,7 @@ export class Entries<E extends Cached> {
     for (const entry of this.#entries.values()) {
       if (this.#isDropped(entry)) this.#entries.delete(entry.id)
       inTurn += 1
-      if (inTurn % ENTRIES_A_TURN === 0) await new Promise<void>((resolve) => void this.#background.timer(resolve, 0))
+      if (inTurn % ENTRIES_A_TURN === 0) await this.#background.pause(0)
     }
     pending.splice(0, tested)
     this.#scheduled = false

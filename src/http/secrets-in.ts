@@ -41,10 +41,10 @@ export function secretsIn(headers: HeaderSource, fields: readonly string[]): rea
   const secrets = new Collected()
   let encoded: ReadonlySet<string> = words
   for (let round = 0; round < MOST_DECODINGS && secrets.addAll(encoded); round += 1) {
-    const found = [...encoded].flatMap(takenApart).filter(isLong)
+    const found = new Set([...encoded].flatMap(takenApart).filter(isLong))
     if (!secrets.addAll(found)) break
     encoded = new Set(
-      found
+      [...found]
         .filter(isText)
         .flatMap(decodingsOf)
         .filter((text) => isLong(text) && !secrets.has(text)),

@@ -42,6 +42,11 @@ export class Background {
   timer(work: () => void, delayMs: number): Timer {
     return startTimer(() => this.run(work), delayMs)
   }
+
+  /** Lets other work run for this long. */
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.timer(resolve, ms))
+  }
 }
 
 // No import: `src` is platform-independent, and an import would break browser bundles. A platform without async contexts needs no separation.

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { aboutToken } from '../activity/about-token.js'
 import { GrantDeniedError, InvalidInputError, StoreUnavailableError } from '../errors.js'
+import { chunksOf } from '../model/chunks.js'
 import { isErased } from '../model/event.js'
 import { ownFields } from '../model/own-fields.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
@@ -14,7 +15,7 @@ import type { Context } from '../verify/context.js'
 import { checkTenant, isNobody, type ReadActor } from './lib/actor.js'
 import { barrier } from './lib/barrier.js'
 import { commit, timeOfChange } from './lib/change.js'
-import { type Erasure, eraseEvents, eventOf, filterOf, refuseLive, slices, WRITTEN_AT_ONCE } from './lib/erase-events.js'
+import { type Erasure, eraseEvents, eventOf, filterOf, refuseLive, WRITTEN_AT_ONCE } from './lib/erase-events.js'
 import { MAX_TRIES, tooManyChanges } from './lib/line.js'
 import { eraseRecord, mayName, namesOwner, withoutPerson } from './lib/personal.js'
 
@@ -55,6 +56,7 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
     tokenIds: new Set(),
     erased: new Set(),
     damaged: new Set(),
+    erasedEvents: new Set(),
     damagedEvents: new Set(),
     giveWay: createTurns(context.settings.monotonic),
   }
@@ -66,10 +68,9 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
   await Promise.all(context.buffers.map((buffer) => buffer.flush(now, false)))
   await context.outbox.place()
   let tokens = 0
-  let events = 0
   for (let round = 1; ; round += 1) {
     tokens += await eraseRecords(task)
-    events += await eraseEvents(task)
+    await eraseEvents(task)
     await refuseLive(task)
     if (!(await isNamed(task))) break
     if (round === MAX_ROUNDS) throw tooManyChanges()
@@ -79,7 +80,7 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
   const read = await barrier(context)
   // The store no longer accepts addresses for these tokens. A batch that was being written during the erasure has finished by now.
   const ids = [...task.erased]
-  for (const some of slices(ids, BATCH)) await forgetAddresses(context, some)
+  for (const some of chunksOf(ids, BATCH)) await forgetAddresses(context, some)
   await commit(context, { cutsFeed: read ?? (await context.nodes.feedEnd.next()), events: [] })
   clearBuffered(task)
   refuseDamaged('tokens', [...task.damaged])
@@ -87,7 +88,7 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
     'events',
     [...task.damagedEvents].map((seq) => `seq ${seq}`),
   )
-  return { tokens, events }
+  return { tokens, events: task.erasedEvents.size }
 }
 
 /** Checks whether a record names the owner again. */
@@ -128,7 +129,7 @@ async function eraseRecords(task: Erasure): Promise<number> {
     })
     for (const token of page) if (token.ownerId === ownerId || isErased(token)) task.tokenIds.add(token.id)
     const named = page.filter((token) => namesOwner(token, ownerId))
-    for (const some of slices(named, WRITTEN_AT_ONCE)) count += await eraseBatch(task, some)
+    for (const some of chunksOf(named, WRITTEN_AT_ONCE)) count += await eraseBatch(task, some)
     // Another node may since have written uses from before the erasure.
     await forgetAddresses(
       context,

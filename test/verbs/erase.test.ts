@@ -267,6 +267,23 @@ describe('erase', () => {
     expect(Math.max(...sizes)).toBe(10)
   })
 
+  it('counts each event once, even if another change conflicts half-way through a page', async () => {
+    let replacing = 0
+    const store = interceptStore(memoryStore(), async ({ method, args: [change] }, call) => {
+      const isSecond = method === 'commit' && Object(change).erasures !== undefined && ++replacing === 2
+      return isSecond ? { ok: false, conflict: 'version' } : await call()
+    })
+    const tokens = instance({ store, sealing: {} })
+    for (let at = 0; at < 15; at += 1) await mint(tokens, { ownerId: ID })
+    await tokens.system.ownerGone({ ownerId: ID })
+    const { events } = await tokens.system.erase({ ownerId: ID })
+    const erased = (await store.events({ prefix: 'acme_test', limit: 1000 })).filter((each) => each.erased !== undefined)
+    expect(erased.length).toBeGreaterThan(10)
+    expect(events).toBe(erased.length)
+    await tokens.system.sealAudit()
+    expect(await tokens.system.verifyAudit()).toMatchObject({ ok: true, erased: events })
+  })
+
   it.each(['ip', 'reason', 'ownerId', 'after.name', 'active', 'update', 'notify', 't1'])(
     'changes no words of the library in events about others if the ID of the owner is "%s"',
     async (ownerId) => {

@@ -1,3 +1,4 @@
+import { chunksOf } from '../../../src/model/chunks.js'
 import type { Engine } from './engine.js'
 import type { Lineage } from './queries/lineage.js'
 import type { Builder, Quirks } from './quirks.js'
@@ -19,8 +20,4 @@ export const sqlOf = (engine: Engine, quirks: Quirks, names: Names): Sql => ({ b
 const CHUNK = 500
 
 /** Splits a list into chunks that fit into a statement. */
-export const chunks = <T>(list: readonly T[], size: number = CHUNK): readonly (readonly T[])[] => {
-  const pieces: (readonly T[])[] = []
-  for (let at = 0; at < list.length; at += size) pieces.push(list.slice(at, at + size))
-  return pieces
-}
+export const chunks = <T>(list: readonly T[], size: number = CHUNK): readonly (readonly T[])[] => chunksOf(list, size)

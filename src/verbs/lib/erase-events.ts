@@ -1,5 +1,6 @@
 import { coversOf, type ErasedEvent, eraseFrom } from '../../audit/erasure.js'
 import { ConflictError } from '../../errors.js'
+import { chunksOf } from '../../model/chunks.js'
 import type { ListedEvent, StoredEvent } from '../../model/event.js'
 import { ownFields } from '../../model/own-fields.js'
 import type { TokenFilter } from '../../store/port.js'
@@ -31,14 +32,12 @@ export type Erasure = Person & {
   readonly erased: Set<string>
   /** IDs of the tokens that may name the owner but cannot be read. */
   readonly damaged: Set<string>
+  /** Positions of the events that lost fields in this call. */
+  readonly erasedEvents: Set<number>
   /** Positions of the events that name the owner but cannot be replaced. */
   readonly damagedEvents: Set<number>
   /** Lets other work run, once this call has run for a while. */
   readonly giveWay: () => Promise<void>
-}
-
-export function* slices<T>(all: readonly T[], size: number): Generator<readonly T[]> {
-  for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size)
 }
 
 export const filterOf = ({ context, tenantIds }: Erasure): TokenFilter => ({
@@ -63,60 +62,54 @@ export async function refuseLive(task: Erasure): Promise<void> {
     throw new ConflictError('conflict', 'this owner has tokens that are not revoked: revoke them first with ownerGone()')
 }
 
-/** Erases the owner from every event, and returns how many events lost fields. */
-export async function eraseEvents(task: Erasure): Promise<number> {
+/** Erases the owner from every event. */
+export async function eraseEvents(task: Erasure): Promise<void> {
   const { context, tenantIds } = task
   const query = { prefix: context.settings.prefix, order: 'oldest', ...(tenantIds !== undefined && { tenantIds }) } as const
   const read = (limit: number, from: number | undefined) => context.store.events({ ...query, after: from ?? 0, limit })
-  let count = 0
   let after = 0
   let tries = 0
   for (;;) {
     const { rows: page, more, end } = await readPage(EVENTS_A_BATCH, after, read, ({ seq }) => seq)
-    const erased = await eraseFromPage(task, page)
-    tries = erased === undefined ? tries + 1 : 0
+    const done = await eraseFromPage(task, page)
+    tries = done ? 0 : tries + 1
     if (tries === MAX_TRIES) throw tooManyChanges()
-    if (erased === undefined) continue
-    count += erased
-    if (end === undefined || !more) return count
+    if (!done) continue
+    if (end === undefined || !more) return
     after = end
   }
 }
 
-/** Returns how many of these events lost fields, or `undefined` when a concurrent change means that they must be read again. */
-async function eraseFromPage(task: Erasure, page: readonly ListedEvent[]): Promise<number | undefined> {
-  let count = await eraseTogether(
-    task,
-    page.filter((event) => !mayNotMatch(event)),
-  )
-  if (count === undefined) return undefined
+/** Returns whether it is done. If not, a concurrent change means that the events must be read again. */
+async function eraseFromPage(task: Erasure, page: readonly ListedEvent[]): Promise<boolean> {
+  const sound = page.filter((event) => !mayNotMatch(event))
+  if (!(await eraseTogether(task, sound))) return false
   for (const event of page.filter(mayNotMatch)) {
-    const erased = task.damagedEvents.has(event.seq) ? 0 : await eraseTogether(task, [event])
-    if (erased === undefined) task.damagedEvents.add(event.seq)
-    count += erased ?? 0
+    if (!task.damagedEvents.has(event.seq) && !(await eraseTogether(task, [event]))) task.damagedEvents.add(event.seq)
   }
-  return count
+  return true
 }
 
-async function eraseTogether(task: Erasure, page: readonly ListedEvent[]): Promise<number | undefined> {
+async function eraseTogether(task: Erasure, page: readonly ListedEvent[]): Promise<boolean> {
   const { context } = task
   const erased: ErasedEvent[] = []
-  for (const some of slices(page, HASHED_AT_ONCE)) {
+  for (const some of chunksOf(page, HASHED_AT_ONCE)) {
     erased.push(...eraseFrom(some, personalTo(task)))
     await task.giveWay()
   }
-  if (erased.length === 0) return 0
+  if (erased.length === 0) return true
   // The events may be about a token that the owner created or was given only now. As long as it is not revoked, its trail must name its owner.
   await refuseLive(task)
   // Erased fields look like tampering until a sealed event covers them.
   await commit(context, { events: coveringEvents(task, erased) })
   await sealFirst(context)
-  for (const some of slices(erased, WRITTEN_AT_ONCE)) {
+  for (const some of chunksOf(erased, WRITTEN_AT_ONCE)) {
     const erasures = some.map(({ before, after: { seq: _, ...after } }) => ({ before, after }))
     const { ok } = await commit(context, { erasures, events: [] })
-    if (!ok) return undefined
+    if (!ok) return false
+    for (const { before } of some) task.erasedEvents.add(before.seq)
   }
-  return erased.length
+  return true
 }
 
 /** Returns whether the store may never replace this event, because it compares fields that could not be read. */
