@@ -39,11 +39,11 @@ export class TestRunner {
   async failures(run: Run): Promise<readonly string[]> {
     const child = this.#child ?? this.#start()
     child.send(run)
-    const late = AbortSignal.timeout(HUNG_MS)
-    const answer: unknown = await Promise.race([
-      once(child, 'message', { signal: late }).then(([failed]: unknown[]) => failed),
-      once(child, 'exit', { signal: late }),
-    ]).catch(() => undefined)
+    const done = new AbortController()
+    const signal = AbortSignal.any([done.signal, AbortSignal.timeout(HUNG_MS)])
+    const heard = [once(child, 'message', { signal }).then(([failed]: unknown[]) => failed), once(child, 'exit', { signal })]
+    const answer: unknown = await Promise.any(heard).catch(() => undefined)
+    done.abort()
     if (Array.isArray(answer) && answer.every((test) => typeof test === 'string')) return answer
     this.stop()
     return run.tests
