@@ -269,6 +269,15 @@ it.each([
   expect(healthChecks(health as never, true).at(-1)).toMatchObject({ name: `consumer ${name}`, advice })
 })
 
+it('doctor names the prefix if it finds no tokens, because the store may contain tokens with another prefix', async () => {
+  const key = join(shell.folder, 'staging.db')
+  const tokens = latchkey({ prefix: 'acme_test', store: sqliteStore(key), scopes: { 'inventory:read': 'See stock' } })
+  await tokens.system.create({ name: 'staging', scopes: ['inventory:read'] })
+  await tokens.close()
+  const { check } = await examine('sqlite-prefix', `sqliteStore('${key}')`)
+  expect(check('store (sqlite)')?.detail).toBe('responds; it contains no tokens with the prefix acme_live yet')
+})
+
 it('doctor shows the name of a consumer without control characters, including in its advice', async () => {
   const text: string[] = []
   const stdout = new PassThrough().on('data', (piece) => text.push(String(piece)))

@@ -77,13 +77,15 @@ export async function show(streams: Streams, checks: readonly Check[]): Promise<
 type Opened = { readonly check: StoreCheck; readonly records: readonly TokenRecord[] }
 
 /** Opens the store, which also checks its tables, and starts the feed. */
-async function checkStore({ handle, told }: Session, inside: Internals | undefined): Promise<Opened> {
+async function checkStore({ tokens, handle, told }: Session, inside: Internals | undefined): Promise<Opened> {
   const name = inside === undefined ? 'store' : `store (${inside.readings().store})`
   try {
     const { items } = await handle.list({ limit: TOKENS })
     await inside?.standing(NOBODY)
     await handle.events({ limit: EVENTS })
-    return { check: { name, ok: true, detail: items.length === 0 ? 'responds; it contains no tokens yet' : 'responds' }, records: items }
+    // The store may have tokens with another prefix, which this configuration does not see.
+    const detail = items.length === 0 ? `responds; it contains no tokens with the prefix ${tokens.prefix} yet` : 'responds'
+    return { check: { name, ok: true, detail }, records: items }
   } catch (error) {
     told(error)
     return { check: { name, ok: false, detail: readFault(error).sentence }, records: [] }
