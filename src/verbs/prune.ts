@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { aboutToken } from '../activity/about-token.js'
 import type { RecordCache } from '../cache/records.js'
 import { InvalidInputError, StoreUnavailableError } from '../errors.js'
+import { chunksOf } from '../model/chunks.js'
 import type { StoredEvent } from '../model/event.js'
 import type { ListedToken } from '../model/record.js'
 import { instantSchema } from '../policy/field-schema.js'
@@ -134,16 +135,17 @@ async function revokeExpired(context: Context, token: ListedToken, actor: ReadAc
 async function clearUsage({ store, settings }: Context, tokens: readonly ListedToken[], now: number, goOn = always): Promise<boolean> {
   const giveWay = createTurns(settings.monotonic)
   let goesOn = true
-  for (let at = 0; goesOn && at < tokens.length; at += CLEARED_TOGETHER) {
-    const tokenIds = tokens.slice(at, at + CLEARED_TOGETHER).map(({ id }) => id)
+  for (const some of chunksOf(tokens, CLEARED_TOGETHER)) {
+    const tokenIds = some.map(({ id }) => id)
     await untilDone(store.name, 'usage to remove', async () => {
       await giveWay()
       const hasMore = await store.trimUsage({ tokenIds, countsBefore: now, addressesBefore: now, lastAddresses: true })
       goesOn = !hasMore || (await goOn())
       return hasMore && goesOn
     })
+    if (!goesOn) return false
   }
-  return goesOn
+  return true
 }
 
 const always = async (): Promise<boolean> => true

@@ -2,7 +2,7 @@ import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
 import { ownFields } from '../../../../src/model/own-fields.js'
 import type { ListQuery, TokenFilter } from '../../../../src/store/port.js'
 import { createTurns } from '../../../../src/store/timer.js'
-import type { Sql } from '../context.js'
+import { chunks, type Sql } from '../context.js'
 import { wide } from '../schema/wide.js'
 import { type ColumnOf, filterConditions, hidden, plain } from './filter.js'
 
@@ -162,12 +162,7 @@ export async function* stretches(
 export const groupsOf = <Query extends Walked>(query: Query): readonly Query[] => {
   const { tenantIds, ownerId, createdBy } = query
   if (tenantIds === undefined || ownerId !== undefined || createdBy !== undefined) return [query]
-  const tenants = [...new Set(tenantIds)]
-  const groups: Query[] = []
-  for (let at = 0; at < tenants.length; at += MOST_TENANTS) {
-    groups.push(ownFields({ ...query, tenantIds: tenants.slice(at, at + MOST_TENANTS) }))
-  }
-  return groups
+  return chunks([...new Set(tenantIds)], MOST_TENANTS).map((group) => ownFields({ ...query, tenantIds: group }))
 }
 
 /** Returns whether few tokens have the creator, the owner or the tenants of a query. */

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { chunksOf } from '../../../model/chunks.js'
 import { call } from '../lib/api.js'
 import { useLoad } from '../lib/hooks.js'
 import type { Problem } from '../lib/problem.js'
@@ -97,9 +98,9 @@ async function loadCalls(
   const since = sinceHours(24)
   let day = 0
   let all = 0
-  for (let at = 0; at < ids.length; at += AT_ONCE) {
+  for (const some of chunksOf(ids, AT_ONCE)) {
     const { items } = await call<{ items: readonly Summary[] }>('GET', 'usage', {
-      query: { id: ids.slice(at, at + AT_ONCE), from, step: '1d' },
+      query: { id: some, from, step: '1d' },
       signal,
     })
     for (const { total, steps } of items) {

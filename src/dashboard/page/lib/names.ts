@@ -1,5 +1,6 @@
 import { type Context, createContext } from 'preact'
 import { useContext, useEffect, useMemo, useState } from 'preact/hooks'
+import { chunksOf } from '../../../model/chunks.js'
 import { call } from './api.js'
 import { useLoad } from './hooks.js'
 import { Problem } from './problem.js'
@@ -117,8 +118,8 @@ export async function loadNames(kind: Kind, list: NamedList | undefined, ids: re
   const known = new Set(found.map(({ id }) => id))
   const missing = isPartial(list) ? [...new Set(ids)].filter((id) => !known.has(id)) : []
   try {
-    for (let at = 0; at < missing.length; at += MOST_IDS) {
-      const { items } = await call<NamedList>('GET', kind, { query: { ids: missing.slice(at, at + MOST_IDS), limit: MOST_IDS } })
+    for (const some of chunksOf(missing, MOST_IDS)) {
+      const { items } = await call<NamedList>('GET', kind, { query: { ids: some, limit: MOST_IDS } })
       found.push(...items)
     }
   } catch {

@@ -1,5 +1,6 @@
 import { type Code, isLatchkeyError } from '../../../errors.js'
 import type { Latchkey } from '../../../instance.js'
+import { chunksOf } from '../../../model/chunks.js'
 import type { AuditEvent } from '../../../model/event.js'
 import type { Minted, Page } from '../../../model/record.js'
 import { ensure, ensureEqual } from '../../assert.js'
@@ -129,9 +130,7 @@ export async function settle(ledger: Ledger): Promise<void> {
     if (known.dead)
       ensureEqual(record?.status, 'revoked', `token ${known.id} must be revoked after its revocation or rotation was acknowledged`)
   }
-  for (let at = 0; at < ledger.tokens.length; at += LOOKED_AT_ONCE) {
-    await Promise.all(ledger.tokens.slice(at, at + LOOKED_AT_ONCE).map(look))
-  }
+  for (const some of chunksOf(ledger.tokens, LOOKED_AT_ONCE)) await Promise.all(some.map(look))
   const found = { 'token.created': 0, 'token.updated': 0, 'token.rotated': 0, 'token.revoked': 0, 'tokens.revoked': 0 }
   let cursor: string | undefined
   do {
