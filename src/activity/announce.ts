@@ -1,5 +1,5 @@
 import type { AuditEvent, StoredEvent } from '../model/event.js'
-import { isThenable } from '../store/deadline.js'
+import { callOut, isThenable } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
 import { viewEvent } from './view-event.js'
 
@@ -9,15 +9,14 @@ export function createAnnouncer(
   report: Report,
 ): (events: readonly StoredEvent[]) => void {
   if (onEvent === undefined) return () => undefined
-  const failed = (error: unknown): void => report('onEvent', error)
+  const site = { what: 'the onEvent option', where: 'onEvent', deadlineMs: Number.POSITIVE_INFINITY, report } as const
   return function announce(events) {
     for (const event of events) {
       try {
-        const answer = onEvent(viewEvent(event))
-        if (isThenable(answer)) answer.then(undefined, failed)
-      } catch (error) {
-        // The change is already durable; the callback is only a notification.
-        failed(error)
+        const answer = callOut(site, () => onEvent(viewEvent(event)))
+        if (isThenable(answer)) answer.catch(() => undefined)
+      } catch {
+        // The error was reported. The change is already durable; the callback is only a notification.
       }
     }
   }

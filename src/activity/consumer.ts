@@ -1,4 +1,5 @@
 import type { ListedEvent } from '../model/event.js'
+import { newFault } from '../store/describe-fault.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import { ReadSize } from '../store/read-page.js'
 import type { Report } from '../store/reporter.js'
@@ -149,7 +150,7 @@ export class Consumer {
       hold: () => this.#claim.hold(),
       failed: (error) => {
         if (isRetryLater(error)) waitMs = error.waitMs
-        else report('consumer', error)
+        else report('consumer', newFault(error))
       },
     })
     if (taken) this.#claim.moveTo(event.seq)

@@ -10,18 +10,8 @@ export function isInstant(at: unknown): at is number {
 }
 
 /** A clock that returns a promise is a mistake by the host, and its rejection must not end the process. */
-function ignoreRejection(now: unknown): void {
+export function ignoreRejection(now: unknown): void {
   void Promise.resolve(now).catch(() => undefined)
-}
-
-/** Rounds a clock to whole milliseconds, as stores require; some clocks return fractions. An invalid time becomes `NaN`. */
-export function wholeMilliseconds(clock: () => number): () => number {
-  return () => {
-    const now: unknown = clock()
-    if (typeof now === 'number') return Math.floor(now)
-    ignoreRejection(now)
-    return Number.NaN
-  }
 }
 
 /** Makes a clock return an invalid time instead of throwing, for what must be recorded in any case. */

@@ -2,6 +2,7 @@ import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { RateState } from '../model/principal.js'
 import { type CallSite, callOut, dueFrom, isThenable, leftUntil } from '../store/deadline.js'
+import { newFault } from '../store/describe-fault.js'
 import type { Report } from '../store/reporter.js'
 import type { Taken } from './model.js'
 import { isPoints, type KeyOf, type ReadLimit, type ReadRateLimits } from './read-options.js'
@@ -110,7 +111,7 @@ export class Rates {
       }
     } catch (error) {
       // If the limiter keeps failing, `onFailure` applies to the next use.
-      this.#report('rateLimit', error)
+      this.#report('rateLimit', newFault(error))
     }
   }
 
@@ -193,7 +194,7 @@ export class Rates {
 
   // Off the request path. If this fails, the count stays too high, never too low.
   #giveBack(taken: Taken): void {
-    const failed = (error: unknown): void => this.#report('rateLimit', error)
+    const failed = (error: unknown): void => this.#report('rateLimit', newFault(error))
     try {
       Promise.resolve(taken.giveBack()).catch(failed)
     } catch (error) {

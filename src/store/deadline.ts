@@ -1,9 +1,9 @@
 import { type Code, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import { ownFields } from '../model/own-fields.js'
-import { copyFault, describeFault, tellableFault } from './describe-fault.js'
+import { copyFault, describeFault, isTellableFault, tellableFault } from './describe-fault.js'
 import type { FaultPlace } from './fault-places.js'
-import type { Report } from './reporter.js'
+import { type Report, reportedSince, reportsSoFar } from './reporter.js'
 
 /** Returns whether `await` would treat this value as a promise. */
 export function isThenable(value: unknown): value is Promise<unknown> {
@@ -28,7 +28,10 @@ export type CallSite = {
  * Calls a store or a hook, which may throw, hang, or reject with any value.
  *
  * Returns the result of `read`, or fails with a `StoreUnavailableError` that has been reported to the host. Of latchkey's own errors, only those that also
- * mean "cannot decide" pass unchanged. A refusal thrown inside a store or a hook must not be mistaken for a decision about the token.
+ * mean "cannot decide" pass. A refusal thrown inside a store or a hook must not be mistaken for a decision about the token.
+ *
+ * Each failure is reported, even if a hook throws the same object every time. Only an error that has been reported during this call, because the hook called
+ * latchkey, is the same fault.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
@@ -37,6 +40,7 @@ export function callOut<T>(site: CallSite, call: () => unknown, read: (answer: u
 export function callOut(site: CallSite, call: () => unknown, read: (answer: unknown) => unknown = (answer) => answer): unknown {
   // Without a copy, because verifications may go through here.
   const leftMs = (Object.hasOwn(site, 'leftMs') ? site.leftMs : undefined) ?? site.deadlineMs
+  const begun = reportsSoFar()
   let pending: Promise<unknown>
   try {
     if (!(leftMs > 0)) throw late(site)
@@ -48,13 +52,13 @@ export function callOut(site: CallSite, call: () => unknown, read: (answer: unkn
     // A foreign thenable may throw, or settle synchronously or twice, so it is wrapped in a native promise.
     pending = Promise.resolve(answer)
   } catch (error) {
-    throw unavailable(site, error)
+    throw unavailable(site, error, begun)
   }
   return new Promise<unknown>((resolve, reject) => {
     let open = true
     // A failure after the deadline was already reported as a timeout.
     const fail = (error: unknown): void => {
-      if (open) reject(unavailable(site, error))
+      if (open) reject(unavailable(site, error, begun))
       open = false
     }
     const timer = Number.isFinite(leftMs) ? setTimeout(() => fail(late(site)), leftMs) : undefined
@@ -242,16 +246,19 @@ function late(site: CallSite): DeadlineError {
   )
 }
 
-function unavailable(site: CallSite, error: unknown): LatchkeyError {
-  const { what, where, report, secrets } = ownFields(site)
-  const hidden = secrets?.() ?? []
-  // The host's own functions may also throw such errors.
-  const known = isLatchkeyError(error) && PASSED.has(error.code)
-  const fault = known
-    ? tellableFault(`${what} failed`, error, hidden)
-    : new StoreUnavailableError(`${what} failed`, quotesItsInput(where) ? describeFault(error) : copyFault(error, hidden))
+function unavailable(site: CallSite, error: unknown, begun: number): LatchkeyError {
+  const { where, report, secrets } = ownFields(site)
+  const fault = faultOf(site, error, secrets?.() ?? [], begun)
   report(where, fault)
   return fault
+}
+
+function faultOf({ what, where }: CallSite, error: unknown, hidden: readonly string[], begun: number): LatchkeyError {
+  const failed = `${what} failed`
+  // The host's own functions may also throw such errors.
+  if (!isLatchkeyError(error) || !PASSED.has(error.code))
+    return new StoreUnavailableError(failed, quotesItsInput(where) ? describeFault(error) : copyFault(error, hidden))
+  return reportedSince(error, begun) && isTellableFault(error, hidden) ? error : tellableFault(failed, error, hidden)
 }
 
 /** Returns whether error messages from this place may quote their input, as database errors do. */

@@ -27,7 +27,10 @@ export function copyFault(error: unknown, secrets: readonly string[] = []): Erro
   return secrets === EVERY_TEXT && isErrorLike(error) ? withoutTexts('', secrets) : copyOf(error, cleanerOf(secrets))
 }
 
-/** Creates the error to report when a host function that received a request fails: it contains neither a token nor any of `secrets`. */
+/**
+ * Creates the error to report when a host function fails: it contains neither a token nor any of `secrets`. It is always a new error: see
+ * `newFault`.
+ */
 export function tellableFault(what: string, error: unknown, secrets: readonly string[]): LatchkeyError {
   try {
     if (isLatchkeyError(error) && secrets !== EVERY_TEXT) return tellable(error, cleanerOf(secrets))
@@ -35,6 +38,20 @@ export function tellableFault(what: string, error: unknown, secrets: readonly st
     // The copy says that the error is unreadable.
   }
   return new StoreUnavailableError(what, copyFault(error, secrets))
+}
+
+/** Returns an error that stands for this fault alone. A host may throw the same object again, and each time is another fault. */
+export function newFault(error: unknown): unknown {
+  return isLatchkeyError(error) ? tellableFault(error.message, error, []) : error
+}
+
+/** Returns whether an error is fit to be told as it is: it consists of text and numbers, without a token or any of `secrets`. */
+export function isTellableFault(error: LatchkeyError, secrets: readonly string[]): boolean {
+  try {
+    return secrets !== EVERY_TEXT && isTellable(error, cleanerOf(secrets))
+  } catch {
+    return false
+  }
 }
 
 type Clean = (text: string, most?: number) => string
@@ -79,12 +96,25 @@ function isOfPlainClass(prototype: object | null): boolean {
 }
 
 function tellable(error: LatchkeyError, clean: Clean): LatchkeyError {
-  if (isTellable(error, clean)) return error
+  if (isTellable(error, clean)) return twinOf(error)
   const { code, cause: given } = error
   const cause = typeof given === 'string' ? clean(given, MAX_TEXT) : given && copyOf(given, clean)
   const message = clean(error.message, MAX_TEXT)
   const copy = code === 'store_unavailable' ? new StoreUnavailableError(message, cause) : new LatchkeyError(code, message, { cause })
   return dressed(isAdvised(error) ? advised(copy) : copy, error, clean)
+}
+
+/** Copies an error that is fit to be told, with its causes and its class, which determines how the error is handled. */
+function twinOf<E extends Error>(error: E): E {
+  const twin: E = Object.setPrototypeOf(new Error(), Object.getPrototypeOf(error))
+  for (const key of Reflect.ownKeys(error)) {
+    const value: unknown = Reflect.get(error, key)
+    const copied = key === 'cause' && isErrorLike(value) ? twinOf(value) : value
+    // As an engine does it: neither a message nor a stack is listed among the fields of an error.
+    const enumerable = Object.prototype.propertyIsEnumerable.call(error, key)
+    Object.defineProperty(twin, key, { value: copied, enumerable, configurable: true, writable: true })
+  }
+  return twin
 }
 
 /** Copies an error with the errors that caused it, such as that of the connection under `fetch failed`: at most `left` of them, so that a cycle ends. */

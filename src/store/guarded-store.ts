@@ -5,6 +5,7 @@ import type { ListedToken, StoredToken } from '../model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../model/usage.js'
 import { Breaker } from './breaker.js'
 import { DamagedEvents, DamagedTokens, type OnDamagedToken } from './damaged.js'
+import { newFault } from './describe-fault.js'
 import { readDiagnosis, type StoreDiagnosis } from './diagnosis.js'
 import { checkDated, saltEvents } from './events-to-write.js'
 import { FoundRecords } from './found-records.js'
@@ -275,21 +276,11 @@ export class GuardedStore extends StoreCalls {
     return (await this.diagnose())?.now
   }
 
-  /** Returns `false` if the store cannot compare the two. */
-  reached(cursor: string, target: string): boolean {
-    try {
-      return this.store.reached(cursor, target) === true
-    } catch (error) {
-      this.report('store.reached', error)
-      return false
-    }
-  }
-
   private ask(method: StoreMethod, call: () => unknown): Promise<boolean> {
     return this.manage(method, call, (answer) => this.yesOrNo(answer, method))
   }
 
-  private readonly noteReplica = (error: unknown): void => this.report('replica', error)
+  private readonly noteReplica = (error: unknown): void => this.report('replica', newFault(error))
 
   private found(ids: readonly string[], answer: unknown): FoundRecords {
     return new FoundRecords(this.rows(answer, 'find'), ids, this.name, (id, fields, error) => {

@@ -28,8 +28,8 @@ export type FaultOptions = {
 export type Logger = { error(line: string): unknown }
 
 /**
- * Reports a fault to the host, without any of `secrets`. The same error is reported only once, even if it passes several places as it propagates. Never
- * throws.
+ * Reports a fault to the host, without any of `secrets`. The same latchkey error is reported only once, even if it passes several places as it propagates, so
+ * each fault needs an error of its own. Never throws.
  */
 export type Report = (where: FaultPlace, error: unknown, secrets?: () => readonly string[]) => void
 
@@ -37,14 +37,30 @@ export type Report = (where: FaultPlace, error: unknown, secrets?: () => readonl
 const QUIET_MS = 60_000
 const MAX_LINE = 600
 
-/** Where faults happened, so that the responses to failed requests can include it. */
-const places = new WeakMap<object, FaultPlace>()
+/** Where and when faults were first reported. Responses to failed requests include the place. */
+const firstReports = new WeakMap<object, FirstReport>()
+type FirstReport = { readonly where: FaultPlace; readonly number: number }
+let reports = 0
+
+/** Returns how many errors have been reported in this process: a moment that `reportedSince` accepts. */
+export function reportsSoFar(): number {
+  return reports
+}
+
+/** Returns whether an error, or the fault that it wraps, was first reported after that moment. */
+export function reportedSince(error: unknown, moment: number): boolean {
+  return (firstReport(error)?.number ?? 0) > moment
+}
 
 /** Returns where a reported fault happened, even if it has been wrapped since. */
 export function placeOf(error: unknown): FaultPlace | undefined {
+  return firstReport(error)?.where
+}
+
+function firstReport(error: unknown): FirstReport | undefined {
   if (!isLatchkeyError(error)) return undefined
   const { cause } = error
-  return places.get(error) ?? (typeof cause === 'object' && cause !== null ? places.get(cause) : undefined)
+  return firstReports.get(error) ?? (typeof cause === 'object' && cause !== null ? firstReports.get(cause) : undefined)
 }
 
 type Line = { quietUntil: number; suppressed: number }
@@ -74,10 +90,10 @@ export function createReporter({ onError, logger }: FaultOptions, monotonic: () 
   }
 
   return function report(where, error, secrets) {
-    if (typeof error === 'object' && error !== null && !places.has(error)) places.set(error, where)
+    noteReport(where, error)
     // Otherwise, a listener that calls latchkey and causes another fault would be called forever.
     if (telling || isTold(told, error)) return
-    if (typeof error === 'object' && error !== null) told.add(error)
+    if (isLatchkeyError(error)) told.add(error)
     let line: Line | undefined
     quietly(() => {
       line = dueLine(where)
@@ -93,12 +109,17 @@ export function createReporter({ onError, logger }: FaultOptions, monotonic: () 
   }
 }
 
-// An error that wraps a reported fault is the same fault.
+function noteReport(where: FaultPlace, error: unknown): void {
+  if (!isLatchkeyError(error) || firstReports.has(error)) return
+  reports += 1
+  firstReports.set(error, { where, number: reports })
+}
+
+// An error that wraps a reported fault is the same fault. An error of any other class came from the host, which may throw the same object again.
 function isTold(told: WeakSet<object>, error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false
-  if (told.has(error)) return true
-  const cause: unknown = isLatchkeyError(error) ? error.cause : undefined
-  return typeof cause === 'object' && cause !== null && told.has(cause)
+  if (!isLatchkeyError(error)) return false
+  const { cause } = error
+  return told.has(error) || (typeof cause === 'object' && cause !== null && told.has(cause))
 }
 
 function presentable(where: FaultPlace, error: unknown, secrets: readonly string[]): LatchkeyError {

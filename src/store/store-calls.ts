@@ -1,14 +1,16 @@
 import { ClosedError, StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import { ownFieldsWithin } from '../model/own-fields.js'
-import { type Allowance, apart, type CallSite, callOut, DeadlineError, isThenable } from './deadline.js'
+import { type Allowance, apart, type CallSite, callOut, DeadlineError } from './deadline.js'
 import { type Deferred, deferred } from './deferred.js'
+import { newFault } from './describe-fault.js'
 import type { FaultPlace } from './fault-places.js'
 import type { StoreMethod } from './methods.js'
 import type { MoveWatch } from './move-watch.js'
 import { passOwnFields } from './pass-own-fields.js'
 import type { TokenStore } from './port.js'
 import type { Report } from './reporter.js'
+import { watched } from './watched.js'
 
 /** The deadline for setting up a store, and for other potentially large operations. */
 export const SETUP_DEADLINE_MS = 60_000
@@ -123,9 +125,20 @@ export class StoreCalls {
   async subscribe(wake: () => void, lost: (error: unknown) => void): Promise<() => MaybePromise<void>> {
     this.refuseEnded()
     if (!this.state.ready) await this.prepare()
-    const stop: unknown = await this.store.subscribe?.(wake, lost)
+    const site = { ...this.site('subscribe', Number.POSITIVE_INFINITY), report: ignored }
+    const stop: unknown = await callOut(site, () => this.store.subscribe?.(wake, (error) => lost(newFault(error))))
     if (typeof stop !== 'function') return () => undefined
     return () => callOut(this.site('subscribe', this.deadlineMs), () => stop(), ignored)
+  }
+
+  /** Returns `false` if the store cannot compare the two. */
+  reached(cursor: string, target: string): boolean {
+    try {
+      return this.store.reached(cursor, target) === true
+    } catch (error) {
+      this.report('store.reached', newFault(error))
+      return false
+    }
   }
 
   /** Marks the instance as closing: once a call or the setup hangs, no more calls are made. */
@@ -271,25 +284,6 @@ export class StoreCalls {
 
   protected nonsense(method: string): StoreUnavailableError {
     return new StoreUnavailableError(`the ${this.name} store's ${method}() returned something that the TokenStore interface does not allow`)
-  }
-}
-
-function watched<T>(call: () => MaybePromise<T>, done: (error?: unknown) => void): MaybePromise<T> {
-  const failed = (error: unknown): never => {
-    done(error)
-    throw error
-  }
-  try {
-    const answer = call()
-    if (isThenable(answer))
-      return (answer as Promise<T>).then((value) => {
-        done()
-        return value
-      }, failed)
-    done()
-    return answer
-  } catch (error) {
-    return failed(error)
   }
 }
 

@@ -155,7 +155,7 @@ describe('an error that a callback throws', () => {
     expect(shownOf(token.slice(token.lastIndexOf('_') + 1), told())).toBeLessThan(12)
   })
 
-  it('an error thrown by a callback keeps its message and its identity if it contains no secret', async () => {
+  it('an error thrown by a callback keeps its class, message, stack and cause if it contains no secret', async () => {
     const { faults, tokens } = hear()
     const plain = new StoreUnavailableError(
       'the session store in eu-central-1 is down; see /var/log/sessions.log',
@@ -165,7 +165,10 @@ describe('an error that a callback throws', () => {
       throw plain
     }
     await authenticate(tokens, new Request('https://api.test/', { headers: cookies }), { session })
-    expect(faults[0]?.error).toBe(plain)
+    const { error } = faults[0] ?? {}
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error).toEqual(plain)
+    expect(inspect(error, { showHidden: true })).toBe(inspect(plain, { showHidden: true }))
   })
 })
 
@@ -225,9 +228,11 @@ it('a path in a stack that looks like a token is replaced, and the error keeps i
     throw timeout
   }
   await authenticate(tokens, new Request('https://api.test/', { headers: cookies }), { session })
-  expect(faults[0]?.error).toBe(timeout)
-  expect(timeout.stack).toContain('app.js:1:1')
-  expect(timeout.stack).not.toContain(SECRET)
+  const { error } = faults[0] ?? {}
+  expect(error).toBeInstanceOf(DeadlineError)
+  expect(error).toMatchObject({ message: 'the sessions did not answer in time', partial: true })
+  expect(error?.stack).toContain('app.js:1:1')
+  expect(error?.stack).not.toContain(SECRET)
 })
 
 it('an error thrown by the verify function of a format is reported without the stored hash and the credential', async () => {

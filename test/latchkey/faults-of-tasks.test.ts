@@ -41,7 +41,7 @@ describe('background work', () => {
     breakIt()
     await vi.advanceTimersByTimeAsync(6_000)
     expect(places()).toEqual(['notices', 'retention', 'sealing'])
-    expect(heard[0]?.error).toMatchObject({ code: 'store_unavailable', cause: 'Error' })
+    expect(heard[0]?.error).toMatchObject({ code: 'store_unavailable', message: 'the clock option failed', cause: { name: 'Error' } })
     expect(lines.map((line) => line.split(' ').slice(0, 3).join(' ')).sort()).toEqual(
       ['notices', 'retention', 'sealing'].map((place) => `latchkey LATCHKEY_NOT_DECIDED ${place}:`),
     )

@@ -1,6 +1,7 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { MAX_INSTANT, readClock, readInstant, wholeMilliseconds } from '../../src/policy/instant.js'
+import { MAX_INSTANT, readClock, readInstant } from '../../src/policy/instant.js'
+import { wholeMilliseconds } from '../../src/store/host-clock.js'
 import { fc } from '../support/property.js'
 
 const refused = (field: string, message?: RegExp) =>
