@@ -24,6 +24,10 @@ const MOST_DECODINGS = 3
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they tell bytes from text.
 const CONTROL = /[\x00-\x08\x0e-\x1f\x7f]/
 const BASE64 = /^[0-9A-Za-z+/_-]+=*$/
+/** What may be base64 between other characters, such as the claims of a signed token, and may decode to a piece. */
+const ENCODED = /[0-9A-Za-z+/_-]{22,}={0,2}/g
+/** How many of them are decoded, for the same reason as above. */
+const MOST_ENCODED = 256
 // The forms of Express (`s:id.signature`) and of Hono (`id.signature`).
 const SIGNED = /^(?:s:(.+)\.[^.]*|([^.]+)\.[0-9A-Za-z+/_=-]{27,})$/s
 
@@ -39,6 +43,7 @@ export function secretsIn(headers: HeaderSource, fields: readonly string[]): rea
   const words = new Set(parts.filter(isLong))
   if (words.size > MOST_WORDS) return EVERY_TEXT
   const secrets = new Collected()
+  const inner = new InnerTexts()
   let encoded: ReadonlySet<string> = words
   for (let round = 0; round < MOST_DECODINGS && secrets.addAll(encoded); round += 1) {
     const found = new Set([...encoded].flatMap(takenApart).filter(isLong))
@@ -46,12 +51,31 @@ export function secretsIn(headers: HeaderSource, fields: readonly string[]): rea
     encoded = new Set(
       [...found]
         .filter(isText)
-        .flatMap(decodingsOf)
+        .flatMap((text) => [...decodingsOf(text), ...inner.decodedFrom(text)])
         .filter((text) => isLong(text) && !secrets.has(text)),
     )
   }
   secrets.addAll([...encoded].flatMap(takenApart).filter(isLong))
-  return secrets.all
+  return inner.isFull ? EVERY_TEXT : secrets.all
+}
+
+/** The texts that are encoded within other texts. Each is decoded once. */
+class InnerTexts {
+  readonly #seen: Set<string> = new Set()
+
+  get isFull(): boolean {
+    return this.#seen.size > MOST_ENCODED
+  }
+
+  /** Returns the decoded texts, and the pieces of decoded bytes that are not text. */
+  decodedFrom(text: string): readonly string[] {
+    const found = (text.match(ENCODED) ?? []).flatMap((each) => (each === text ? each.split('--') : [each, ...each.split('--')]))
+    return found.flatMap((each) => {
+      if (each.length < SHORTEST_PIECE || each === text || this.#seen.has(each) || this.isFull) return []
+      this.#seen.add(each)
+      return decodeBase64Leniently(each).flatMap((decoded) => (isText(decoded) ? decoded : piecesOf(decoded)))
+    })
+  }
 }
 
 /** Texts and their pieces, up to a maximum length. */

@@ -6,6 +6,8 @@ import { EVERY_TEXT, withoutTexts } from '../../src/token/redact.js'
 const ID = '0123abcd'
 const SECRET = '0123456789abcdef0123456789abcde9'
 const json = JSON.stringify({ user: 'ada', sid: SECRET })
+const base64url = (text: string): string => Buffer.from(text).toString('base64url')
+const jwt = `eyJhbGciOiJIUzI1NiJ9.${base64url(json)}.${base64url('signature-of-the-token')}`
 
 it.each([
   ['the secret after its key', ['authorization', `Bearer k_${ID}_${SECRET}`]],
@@ -22,6 +24,25 @@ it.each([
   ],
   ['a cookie in percent-encoded base64 JSON', ['cookie', `s=${encodeURIComponent(btoa(`${json} `))}`]],
   ['a cookie in base64 JSON with surplus padding', ['cookie', `s=${btoa(json)}==`]],
+  ['the claims of a signed token', ['authorization', `Bearer ${jwt}`]],
+  ['the claims of a signed token in a cookie of Express', ['cookie', `sid=${encodeURIComponent(`s:${jwt}.c2lnbmF0dXJl`)}`]],
+  [
+    'a disclosure of an SD-JWT',
+    ['authorization', `Bearer eyJhbGciOiJFUzI1NiJ9.e30.c2ln~${base64url(JSON.stringify(['s', 'sid', SECRET]))}~`],
+  ],
+  ['the claims of a signed token in a form', ['cookie', `s=${encodeURIComponent(`a=1&token=${jwt}&b=2`)}`]],
+  ['the claims of a signed token in base64 JSON', ['cookie', `s=${btoa(JSON.stringify({ user: { token: jwt } }))}`]],
+  ['a signed session of Flask', ['cookie', `session=${base64url(json)}.Zx81kQ.c2lnbmF0dXJl`]],
+  ['a signed session of Django', ['cookie', `sessionid=${base64url(json)}:1tXyZ9:c2lnbmF0dXJl`]],
+  ['a signed cookie of Rails', ['cookie', `_s=${encodeURIComponent(`${btoa(json)}--${'0a'.repeat(20)}`)}`]],
+  ['a signed cookie of Rails in base64url', ['cookie', `_s=${base64url(json)}--${'0a'.repeat(20)}`]],
+  [
+    'a signed cookie of Rails with metadata',
+    ['cookie', `_s=${encodeURIComponent(`${btoa(JSON.stringify({ _rails: { message: btoa(json), exp: null } }))}--${'0a'.repeat(20)}`)}`],
+  ],
+  ['a signed cookie of Tornado', ['cookie', `s="2|1:0|10:1764590000|1:s|${btoa(json).length}:${btoa(json)}|${'0a'.repeat(32)}"`]],
+  ['a token of Phoenix', ['cookie', `s=SFMyNTY.${base64url(`\u0083m${json}`)}.c2lnbmF0dXJl`]],
+  ['a value between other signs', ['cookie', `s=v1!${btoa(json)}!x(${base64url('0123456789')})`]],
 ] as const)('the credentials of a request include %s', (_what, fields) => {
   expect(secretsIn([...fields], [])).toContain(SECRET)
 })
