@@ -56,6 +56,20 @@ describe('a refused management call records an event', () => {
     expect(events.find(({ actorId }) => actorId === 'eve')).toMatchObject({ ip: '203.0.113.9' })
   })
 
+  it.each(['t'.repeat(201), 'x'.repeat(70_000)])(
+    'an actor whose tenant ID no store can hold is named, without the tenant',
+    async (long) => {
+      const tokens = instance()
+      const { record } = await mint(tokens, { tenantId: 't2' })
+      const lea = tokens.as({ id: 'lea', tenants: [long], manages: 'all', scopes: ['stock:read'] })
+      const any = tokens.as({ id: 'any', tenants: '*', manages: 'own', scopes: ['stock:read'] })
+      expect(await refusal(lea.revoke(record.id))).toMatch(/^not_found/)
+      expect(await refusal(lea.create({ name: 'x', tenantId: long, scopes: ['billing:read'] }))).toMatch(/^(grant_denied|invalid_input)/)
+      expect(await refusal(any.ownerChanged({ ownerId: 'bob', tenantId: long }))).toMatch(/^(grant_denied|invalid_input)/)
+      expect(await told(tokens)).toEqual(['lea revoke not_found -'])
+    },
+  )
+
   it('a refused rotation of a more powerful token records an event', async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't1', scopes: ['stock:write'] })

@@ -102,16 +102,16 @@ function aboutInput(actor: ReadActor, input: unknown): Attempt['about'] {
 function tenantIn(input: unknown): string | undefined {
   try {
     const tenantId = supplied<{ readonly tenantId?: unknown }, 'tenantId'>(Object(input), 'tenantId')
-    return typeof tenantId === 'string' ? tenantId : undefined
+    return typeof tenantId === 'string' && isPlain(tenantId) ? tenantId : undefined
   } catch {
     return undefined
   }
 }
 
-/** Returns the tenant in which the actor's own administrators find the attempt. */
+/** Returns the tenant in which the actor's own administrators find the attempt. No token can be in a tenant whose ID is too long for a store. */
 function homeOf(tenants: readonly string[] | undefined): Pick<Attempt['about'], 'tenantId'> {
   const [only, ...more] = tenants ?? []
-  return only === undefined || more.length > 0 ? {} : { tenantId: only }
+  return more.length === 0 && isPlain(only) ? { tenantId: only } : {}
 }
 
 function shownId(id: string | undefined): string {
