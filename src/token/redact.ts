@@ -1,12 +1,14 @@
 /**
- * `_`, 16 digits of an ID, `_`, and 20 or more digits of a secret, so that a token cut short by a log line matches, too.
+ * `_`, 16 digits of an ID, `_`, and 20 or more digits of a secret, so that a token cut short by a log line matches, too. The underscores may be encoded for a
+ * URL, any number of times, for JSON or for HTML.
  *
  * Starts at the underscore before the ID, so that few positions can match and the time is linear in any text.
  */
-const TOKEN_TAIL = /(_|%5[Ff])([0-9A-Za-z]{4})[0-9A-Za-z]{12}(?:_|%5[Ff])[0-9A-Za-z]{20,}/g
+const TOKEN_TAIL =
+  /(_|%(?:25)*5[Ff]|\\u005[Ff]|&#(?:95|[Xx]5[Ff]);)([0-9A-Za-z]{4})[0-9A-Za-z]{12}(?:_|%(?:25)*5[Ff]|\\{1,8}u005[Ff]|&#(?:95|[Xx]5[Ff]);)[0-9A-Za-z]{20,}/g
 
 /** A ticket. No more than its length, because the beginning of another ticket may follow. */
-const TICKET = /(latchkey(\.|%2[Ee])ticket\2)[0-9A-Za-z]{20,49}/gi
+const TICKET = /(latchkey(\.|%(?:25)*2[Ee])ticket\2)[0-9A-Za-z]{20,49}/gi
 
 type Remove = (text: string) => string
 
@@ -55,14 +57,11 @@ const HIDDEN = '(not shown: the request has too much text that could be a secret
 export const EVERY_TEXT: readonly string[] = /* @__PURE__ */ Object.freeze([])
 
 /** The length of the parts of secrets that must not appear anywhere: no 12 consecutive characters of a secret may remain. */
-const PART = 12
+export const PART = 12
 /** The length of the blocks that are looked up. Every part contains a whole block. */
-const BLOCK = 6
+export const BLOCK = 6
 /** The maximum length of a string that is searched for secrets; the rest is dropped. No report shows as much. */
 const MOST_SEARCHED = 4096
-const ESCAPE = /%([0-9A-Fa-f]{2})/g
-/** The maximum number of times that a string is URL-decoded. */
-const MOST_DECODINGS = 5
 
 /** Removes these secrets from text: as they are, URL-encoded and escaped for JSON, and every part of 12 characters or more, regardless of case. */
 export function withoutTexts(text: string, secrets: readonly string[]): string {
@@ -149,6 +148,11 @@ function withoutSecrets(text: string, found: Searched): string {
       if (prefix !== undefined) hidden.fill(1, text.endsWith(prefix, index) ? index - prefix.length : index, index + TAIL)
     }
   }
+  return shownOf(text, hidden)
+}
+
+/** Replaces each run of characters that are marked as hidden. */
+export function shownOf(text: string, hidden: Uint8Array): string {
   let shown = ''
   let from = 0
   for (let at = hidden.indexOf(1); at !== -1; at = hidden.indexOf(1, from)) {
@@ -204,7 +208,7 @@ class Filter {
  *
  * Tokens are redacted first, because no pattern finds the beginning of a token. Such a beginning can only be at the end, which is dropped.
  */
-function startOf(text: string): string {
+export function startOf(text: string): string {
   if (text.length <= MOST_SEARCHED) return text
   const start = redact(text.slice(0, MOST_SEARCHED)).slice(0, -LONGEST_TOKEN)
   const words = Math.max(start.lastIndexOf(' '), start.lastIndexOf('\n')) + 1
@@ -229,23 +233,6 @@ function addParts(text: string, { long, parts }: Searched): void {
   }
 }
 
-/**
- * Removes a known token from text that someone else wrote about it: the whole token, and every part of its secret, with the text between the parts. Text
- * that hides them behind escapes becomes an ellipsis.
- */
-export function withoutToken(text: string, token: string): string {
-  const without = textRemover([token])
-  const shown = without(text)
-  let decoded = shown
-  for (let times = 0; times < MOST_DECODINGS; times += 1) {
-    const next = decoded.replace(ESCAPE, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-    if (next === decoded) break
-    decoded = next
-    if (without(decoded) !== decoded) return '…'
-  }
-  return shown
-}
-
 const WHOLE_TOKEN = /[a-z][a-z0-9_]{0,23}_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}$/
 const LONGEST_TOKEN = 91
 /** The end of a token after its prefix, which may be any. */
@@ -254,8 +241,8 @@ const TAIL = 67
 
 const ASCII = /^[ -~\t\r\n]*$/
 
-// Only ASCII, so that the length does not change.
-function fold(text: string): string {
+/** Converts text to lower case: only ASCII, so that its length does not change. */
+export function fold(text: string): string {
   if (ASCII.test(text)) return text.toLowerCase()
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }

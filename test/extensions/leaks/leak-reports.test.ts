@@ -384,6 +384,10 @@ describe('a leak report that writes the token in a different way', () => {
     ['half of its secret', (_, secret) => `https://paste.example/${secret.slice(0, 25)}`],
     ['its secret in two halves', (_, secret) => `https://paste.example/${secret.slice(0, 25)}/${secret.slice(25)}`],
     ['underscores encoded twice', (token) => `https://x/?q=${encodeURIComponent(token.replaceAll('_', '%5F'))}`],
+    ['underscores as escapes of JSON', (token) => `https://x/${token.replaceAll('_', '\\u005f')}`],
+    ['underscores as escapes of HTML', (token) => `https://x/${token.replaceAll('_', '&#95;')}?b=${token.replaceAll('_', '&#x5F;')}`],
+    ['underscores encoded four times', (token) => `https://x/${token.replaceAll('_', '%2525255F')}`],
+    ['in capital letters', (token) => `https://x/${token.toUpperCase()}`],
     ['hyphens', (token) => `https://x/${token.replaceAll('_', '-')}`],
     ['no prefix', (token) => `https://x/?t=${token.split('_').slice(2).join('_')}`],
     ['its first letters cut off', (token) => `https://x/${token.slice(10)}`],
@@ -394,7 +398,19 @@ describe('a leak report that writes the token in a different way', () => {
     ],
   ]
 
-  const decoded = (text: string): string => (text.includes('%') ? decoded(decodeURIComponent(text)) : text)
+  const decoded = (text: string): string => {
+    const next = text
+      .replace(/%([0-9a-f]{2})|\\+u([0-9a-f]{4})|&#x([0-9a-f]+);/gi, (_, ...hex) =>
+        String.fromCharCode(
+          Number.parseInt(
+            hex.find((each) => each !== undefined),
+            16,
+          ),
+        ),
+      )
+      .replaceAll('&#95;', '_')
+    return next === text ? text : decoded(next)
+  }
 
   it.each(WRITINGS)('a leak report puts no part of the secret into the audit log: %s', async (_name, write) => {
     const { tokens, create, told } = createTokens()
@@ -410,6 +426,50 @@ describe('a leak report that writes the token in a different way', () => {
     expect(items).not.toHaveLength(0)
     const text = decoded(JSON.stringify([items, told]))
     for (let at = 0; at + 12 <= secret.length; at += 1) expect(text).not.toContain(secret.slice(at, at + 12))
+  })
+
+  it.each(WRITINGS)('a finding does not show the token of another finding of the same report: %s', async (_name, write) => {
+    const { tokens, create, told } = createTokens()
+    const [shown, hidden] = [await create('shown'), await create('hidden')]
+    const secret = hidden.token.slice(hidden.token.lastIndexOf('_') + 1)
+    const text = write(hidden.token, secret)
+    const sender = createSender()
+    const finds = [
+      { token: shown.token, url: text, source: text, type: text },
+      { token: hidden.token, url: 'https://x/', source: 's', type: 't' },
+    ]
+    const response = await leakReports(tokens, { fetch: sender.fetch })(sender.request(JSON.stringify(finds)))
+    expect(await response.json()).toMatchObject([{ label: 'true_positive' }, { label: 'true_positive' }])
+    const { items } = await tokens.system.events({ action: 'token.leaked' })
+    expect(items).toHaveLength(2)
+    const all = decoded(JSON.stringify([items, told]))
+    for (let at = 0; at + 12 <= secret.length; at += 1) expect(all).not.toContain(secret.slice(at, at + 12))
+  })
+
+  it('a finding does not show an imported token of another finding, whose format is like other text', async () => {
+    const { tokens, create } = createTokens()
+    const { token, record } = await create()
+    const key = 'c0ffee5e55104f2aa0b1c2d3e4f5a6b7'
+    const sender = createSender()
+    const finds = [
+      { token, url: `https://x/?k=${key}`, source: `half: ${key.slice(9).toUpperCase()}`, type: 't' },
+      { token: key, url: '', source: '', type: '' },
+    ]
+    await leakReports(tokens, { fetch: sender.fetch })(sender.request(JSON.stringify(finds)))
+    const { items } = await tokens.system.events({ tokenId: record.id, action: 'token.leaked' })
+    expect(items).toMatchObject([{ details: { url: 'https://x/?k=…', source: 'half: …', type: 't' } }])
+  })
+
+  it('a report with more text in its tokens than is searched for shows no text, and is processed', async () => {
+    const { tokens, create } = createTokens()
+    const { token, record } = await create()
+    const sender = createSender()
+    const others = Array.from({ length: 130 }, (_, at) => ({ token: String(at).padEnd(8192, 'x'), url: 'u', source: 's', type: 't' }))
+    const finds = [{ token, url: 'https://x/', source: 's', type: 't' }, ...others]
+    const response = await leakReports(tokens, { fetch: sender.fetch })(sender.request(JSON.stringify(finds)))
+    expect(((await response.json()) as unknown[])[0]).toMatchObject({ label: 'true_positive' })
+    const { items } = await tokens.system.events({ tokenId: record.id, action: 'token.leaked' })
+    expect(items).toMatchObject([{ details: { url: '', source: '', type: '' } }])
   })
 
   it('removes only the secret from the text of a leak report, and keeps the ID', async () => {
