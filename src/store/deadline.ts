@@ -256,9 +256,18 @@ function unavailable(site: CallSite, error: unknown, begun: number): LatchkeyErr
 function faultOf({ what, where }: CallSite, error: unknown, hidden: readonly string[], begun: number): LatchkeyError {
   const failed = `${what} failed`
   // The host's own functions may also throw such errors.
-  if (!isLatchkeyError(error) || !PASSED.has(error.code))
+  if (!isLatchkeyError(error) || !isPassed(error))
     return new StoreUnavailableError(failed, quotesItsInput(where) ? describeFault(error) : copyFault(error, hidden))
   return reportedSince(error, begun) && isTellableFault(error, hidden) ? error : tellableFault(failed, error, hidden)
+}
+
+function isPassed(error: LatchkeyError): boolean {
+  try {
+    return PASSED.has(error.code)
+  } catch {
+    // The error of a host may have getters that throw.
+    return false
+  }
 }
 
 /** Returns whether error messages from this place may quote their input, as database errors do. */

@@ -59,8 +59,19 @@ export function placeOf(error: unknown): FaultPlace | undefined {
 
 function firstReport(error: unknown): FirstReport | undefined {
   if (!isLatchkeyError(error)) return undefined
-  const { cause } = error
-  return firstReports.get(error) ?? (typeof cause === 'object' && cause !== null ? firstReports.get(cause) : undefined)
+  const known = firstReports.get(error)
+  const cause = known === undefined ? faultWithin(error) : undefined
+  return known ?? (cause && firstReports.get(cause))
+}
+
+/** Returns the fault that an error wraps. A host may throw an error with a getter, which may throw. */
+function faultWithin(error: LatchkeyError): LatchkeyError | undefined {
+  try {
+    const { cause } = error
+    return isLatchkeyError(cause) ? cause : undefined
+  } catch {
+    return undefined
+  }
 }
 
 type Line = { quietUntil: number; suppressed: number }
@@ -118,8 +129,8 @@ function noteReport(where: FaultPlace, error: unknown): void {
 // An error that wraps a reported fault is the same fault. An error of any other class came from the host, which may throw the same object again.
 function isTold(told: WeakSet<object>, error: unknown): boolean {
   if (!isLatchkeyError(error)) return false
-  const { cause } = error
-  return told.has(error) || (typeof cause === 'object' && cause !== null && told.has(cause))
+  const cause = faultWithin(error)
+  return told.has(error) || (cause !== undefined && told.has(cause))
 }
 
 function presentable(where: FaultPlace, error: unknown, secrets: readonly string[]): LatchkeyError {

@@ -44,6 +44,18 @@ const KEPT: Readonly<Record<string, () => unknown>> = {
   'a latchkey error': () => new LatchkeyError('store_unavailable', 'down'),
   'a latchkey error with a cause': () =>
     new LatchkeyError('store_unavailable', 'down', { cause: new LatchkeyError('store_unavailable', 'below') }),
+  'a latchkey error with a cause that cannot be read': () =>
+    Object.defineProperty(new LatchkeyError('store_unavailable', 'down'), 'cause', { get: throwing, configurable: true }),
+  'a latchkey error whose code can be read once': () => {
+    let reads = 0
+    const get = (): unknown => (++reads % 2 === 0 ? throwing() : 'store_unavailable')
+    return Object.defineProperty(new LatchkeyError('store_unavailable', 'down'), 'code', { get, configurable: true })
+  },
+  'a proxy that passes for a latchkey error': () =>
+    new Proxy(new LatchkeyError('store_unavailable', 'down'), {
+      get: (error, key) => (key === 'stack' || key === 'cause' ? throwing() : Reflect.get(error, key)),
+      ownKeys: () => throwing(),
+    }),
   'a frozen latchkey error': () => Object.freeze(new LatchkeyError('misconfigured', 'down')),
 }
 
@@ -125,6 +137,10 @@ async function each(told: Told, call: (told: Told) => unknown): Promise<Told> {
   for (let times = 0; times < TIMES; times += 1) await call(told)
   await sleep(1)
   return told
+}
+
+function throwing(): never {
+  throw new Error('no')
 }
 
 function throwIt(error: unknown): never {
