@@ -57,11 +57,15 @@ const HIDDEN = '(not shown: the request has too much text that could be a secret
 export const EVERY_TEXT: readonly string[] = /* @__PURE__ */ Object.freeze([])
 
 /** The length of the parts of secrets that must not appear anywhere: no 12 consecutive characters of a secret may remain. */
-export const PART = 12
+const PART = 12
 /** The length of the blocks that are looked up. Every part contains a whole block. */
-export const BLOCK = 6
+const BLOCK = 6
 /** The maximum length of a string that is searched for secrets; the rest is dropped. No report shows as much. */
 const MOST_SEARCHED = 4096
+/** Bytes of a URL, and escapes of JSON, JavaScript and HTML. */
+const ESCAPE = /((?:%[0-9a-f]{2})+)|\\u([0-9a-f]{4})|\\x([0-9a-f]{2})|&#x([0-9a-f]{1,6});|&#([0-9]{1,7});/gi
+/** The maximum number of times that a string is decoded. */
+const MOST_DECODINGS = 5
 
 /** Removes these secrets from text: as they are, URL-encoded and escaped for JSON, and every part of 12 characters or more, regardless of case. */
 export function withoutTexts(text: string, secrets: readonly string[]): string {
@@ -148,11 +152,6 @@ function withoutSecrets(text: string, found: Searched): string {
       if (prefix !== undefined) hidden.fill(1, text.endsWith(prefix, index) ? index - prefix.length : index, index + TAIL)
     }
   }
-  return shownOf(text, hidden)
-}
-
-/** Replaces each run of characters that are marked as hidden. */
-export function shownOf(text: string, hidden: Uint8Array): string {
   let shown = ''
   let from = 0
   for (let at = hidden.indexOf(1); at !== -1; at = hidden.indexOf(1, from)) {
@@ -208,7 +207,7 @@ class Filter {
  *
  * Tokens are redacted first, because no pattern finds the beginning of a token. Such a beginning can only be at the end, which is dropped.
  */
-export function startOf(text: string): string {
+function startOf(text: string): string {
   if (text.length <= MOST_SEARCHED) return text
   const start = redact(text.slice(0, MOST_SEARCHED)).slice(0, -LONGEST_TOKEN)
   const words = Math.max(start.lastIndexOf(' '), start.lastIndexOf('\n')) + 1
@@ -233,6 +232,38 @@ function addParts(text: string, { long, parts }: Searched): void {
   }
 }
 
+/**
+ * Removes a known token from text that someone else wrote about it, and whatever else looks like a token: the whole token, and every part of its secret, with
+ * the text between the parts. Text that hides them, or another token, behind escapes becomes an ellipsis.
+ */
+export function withoutToken(text: string, token: string): string {
+  const without = textRemover([token])
+  const shown = without(redact(text))
+  let decoded = shown
+  for (let times = 0; times < MOST_DECODINGS; times += 1) {
+    const next = decoded.replace(ESCAPE, decodeEscape)
+    if (next === decoded) break
+    decoded = next
+    if (holdsToken(decoded) || without(decoded) !== decoded) return '…'
+  }
+  return shown
+}
+
+function decodeEscape(_: string, bytes?: string, unit?: string, hex?: string, entity?: string, decimal?: string): string {
+  if (bytes !== undefined) return decodeBytes(bytes)
+  const code = decimal === undefined ? Number.parseInt(unit ?? hex ?? entity ?? '', 16) : Number(decimal)
+  return code <= 0x10ffff ? String.fromCodePoint(code) : ''
+}
+
+/** Decodes `%xx` as UTF-8 or, if it is not valid, each byte as a character. */
+function decodeBytes(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text.replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  }
+}
+
 const WHOLE_TOKEN = /[a-z][a-z0-9_]{0,23}_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}$/
 const LONGEST_TOKEN = 91
 /** The end of a token after its prefix, which may be any. */
@@ -241,8 +272,8 @@ const TAIL = 67
 
 const ASCII = /^[ -~\t\r\n]*$/
 
-/** Converts text to lower case: only ASCII, so that its length does not change. */
-export function fold(text: string): string {
+// Only ASCII, so that the length does not change.
+function fold(text: string): string {
   if (ASCII.test(text)) return text.toLowerCase()
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }

@@ -7,8 +7,7 @@ import type { StoredToken } from '../model/record.js'
 import { toPlain } from '../policy/plain-text.js'
 import { readShape, text } from '../policy/shape.js'
 import { deriveId } from '../token/derive-id.js'
-import { KnownTokens } from '../token/known-tokens.js'
-import { redact } from '../token/redact.js'
+import { redact, withoutToken } from '../token/redact.js'
 import type { Context } from '../verify/context.js'
 import { findByToken, recordOf } from '../verify/identify.js'
 import { viewRecord } from '../verify/view-record.js'
@@ -82,10 +81,9 @@ export async function reportLeak(context: Context, actor: ReadActor, input: unkn
   )
 }
 
+/** The general redaction recognizes neither the format of an imported token nor parts of a secret. */
 function withoutSecret({ token, action, ...told }: Given): Given {
-  const known = new KnownTokens()
-  known.add(token)
-  const texts = Object.entries(told).map(([name, told]) => [name, told === undefined ? undefined : known.removeFrom(told)])
+  const texts = Object.entries(told).map(([name, told]) => [name, told === undefined ? undefined : withoutToken(told, token)])
   return ownFields({ token, action, ...Object.fromEntries(texts) })
 }
 

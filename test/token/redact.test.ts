@@ -4,7 +4,7 @@ import { createDigesters } from '../../src/token/digest.js'
 import { generateId, mintToken } from '../../src/token/generate.js'
 import { hintOf } from '../../src/token/hint.js'
 import { platformRandom } from '../../src/token/random.js'
-import { redact, textRemover, withoutTexts } from '../../src/token/redact.js'
+import { redact, textRemover, withoutTexts, withoutToken } from '../../src/token/redact.js'
 import { fc } from '../support/property.js'
 import vectors from './vectors.json' with { type: 'json' }
 
@@ -231,4 +231,16 @@ test('the beginning of a token at the end of the text that is searched is not sh
     const shown = redact(withoutTexts('x'.repeat(shift) + quoted, ['some other secret']))
     for (let at = 0; at + 12 <= secret.length; at += 1) expect(shown).not.toContain(secret.slice(at, at + 12))
   }
+})
+
+test.each([
+  ['a short token', 'k7xQz9Lm2Pw', 'https://paste.test/?key=k7xQz9Lm2Pw'],
+  ['a token with quotes, in JSON', 'k"7x"Qz9Lm2Pw', String.raw`{"key":"k\"7x\"Qz9Lm2Pw"}`],
+  ['a token with spaces, in a form', 'k7xQ z9Lm 2Pw', 'https://paste.test/?key=k7xQ+z9Lm+2Pw'],
+  ['a token in percent-encoded UTF-8', 'k7xQüz9Lmü2Pw', 'https://paste.test/?key=k7xQ%C3%BCz9Lm%C3%BC2Pw'],
+  ['a token in UTF-8 that is percent-encoded twice', 'k7xQüz9Lmü2Pw', 'https://paste.test/?key=k7xQ%25C3%25BCz9Lm%25C3%25BC2Pw'],
+])('a known token is removed from text about it: %s', (_, known, text) => {
+  const shown = withoutToken(text, known)
+  expect(shown).toContain('…')
+  for (const part of ['7xQ', 'z9Lm', '2Pw']) expect(shown).not.toContain(part)
 })

@@ -398,6 +398,7 @@ describe('a leak report that writes the token in a different way', () => {
     ],
   ]
 
+  const percent = (text: string): string => [...text].map((sign) => `%${sign.charCodeAt(0).toString(16)}`).join('')
   const decoded = (text: string): string => {
     const next = text
       .replace(/%([0-9a-f]{2})|\\+u([0-9a-f]{4})|&#x([0-9a-f]+);/gi, (_, ...hex) =>
@@ -428,7 +429,14 @@ describe('a leak report that writes the token in a different way', () => {
     for (let at = 0; at + 12 <= secret.length; at += 1) expect(text).not.toContain(secret.slice(at, at + 12))
   })
 
-  it.each(WRITINGS)('a finding does not show the token of another finding of the same report: %s', async (_name, write) => {
+  // A part of another token's secret cannot be told from other text.
+  const RECOGNIZED = WRITINGS.filter(([name]) => /encoded|escapes/.test(name) && !name.startsWith('letters'))
+  RECOGNIZED.push(
+    ['the whole token, encoded', (token) => `https://x/${percent(token)}`],
+    ['the whole token, encoded twice', (token) => `https://x/${percent(token).replaceAll('%', '%25')}`],
+    ['the whole token as escapes of JSON', (token) => [...token].map((sign) => `\\u00${sign.charCodeAt(0).toString(16)}`).join('')],
+  )
+  it.each(RECOGNIZED)('a finding does not show the token of another finding of the same report: %s', async (_name, write) => {
     const { tokens, create, told } = createTokens()
     const [shown, hidden] = [await create('shown'), await create('hidden')]
     const secret = hidden.token.slice(hidden.token.lastIndexOf('_') + 1)
@@ -446,30 +454,22 @@ describe('a leak report that writes the token in a different way', () => {
     for (let at = 0; at + 12 <= secret.length; at += 1) expect(all).not.toContain(secret.slice(at, at + 12))
   })
 
-  it('a finding does not show an imported token of another finding, whose format is like other text', async () => {
-    const { tokens, create } = createTokens()
-    const { token, record } = await create()
-    const key = 'c0ffee5e55104f2aa0b1c2d3e4f5a6b7'
-    const sender = createSender()
-    const finds = [
-      { token, url: `https://x/?k=${key}`, source: `half: ${key.slice(9).toUpperCase()}`, type: 't' },
-      { token: key, url: '', source: '', type: '' },
-    ]
-    await leakReports(tokens, { fetch: sender.fetch })(sender.request(JSON.stringify(finds)))
-    const { items } = await tokens.system.events({ tokenId: record.id, action: 'token.leaked' })
-    expect(items).toMatchObject([{ details: { url: 'https://x/?k=…', source: 'half: …', type: 't' } }])
-  })
-
-  it('a report with more text in its tokens than is searched for shows no text, and is processed', async () => {
+  it('decoys in a report neither blank the text about a token of another tenant nor add an event', async () => {
     const { tokens, create } = createTokens()
     const { token, record } = await create()
     const sender = createSender()
-    const others = Array.from({ length: 130 }, (_, at) => ({ token: String(at).padEnd(8192, 'x'), url: 'u', source: 's', type: 't' }))
-    const finds = [{ token, url: 'https://x/', source: 's', type: 't' }, ...others]
-    const response = await leakReports(tokens, { fetch: sender.fetch })(sender.request(JSON.stringify(finds)))
-    expect(((await response.json()) as unknown[])[0]).toMatchObject({ label: 'true_positive' })
+    const report = leakReports(tokens, { fetch: sender.fetch, action: 'notify' })
+    const url = 'https://github.com/acme/warehouse0terminals0of0the0north0and0south/blob/main/.env'
+    const find = { token, url, source: 'commit', type: 't' }
+    const spelled = `warehouse0terminals0of0the0north0and0south${'0'.repeat(49)}`.slice(0, 49)
+    const decoys = [`acme_live_${'0'.repeat(16)}_${spelled}`, 'https://github.com/acme', url].map((decoy) => ({
+      ...find,
+      token: decoy,
+      url: 'https://x/',
+    }))
+    for (const finds of [[find], [find, ...decoys], [...decoys, find]]) await report(sender.request(JSON.stringify(finds)))
     const { items } = await tokens.system.events({ tokenId: record.id, action: 'token.leaked' })
-    expect(items).toMatchObject([{ details: { url: '', source: '', type: '' } }])
+    expect(items).toMatchObject([{ details: { url, source: 'commit' } }])
   })
 
   it('removes only the secret from the text of a leak report, and keeps the ID', async () => {
