@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { LatchkeyError, StoreMovingError } from '../../../src/errors.js'
 import type { StoredEvent } from '../../../src/model/event.js'
 import { ownFields } from '../../../src/model/own-fields.js'
+import { LONGEST_FILTER } from '../../../src/store/feed-filters.js'
 import type { BulkResult, RevocationStamp, TokenFilter } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
 import { decodeEvent, encodeEvent, encodeFilter, flagOf, listOf, unexpected } from './encode.js'
@@ -68,6 +69,7 @@ export function createBulk(
     const said = ownFields(rest)
     const [id, , indexes] = encodeEvent(said)
     const body = JSON.stringify({ ...said, id: undefined })
+    const { entry, inParts } = encodeFilter(filter)
     // The script inserts the tenant.
     const lead = eventIndex(filter.prefix, 'tenant', '').slice(0, -'""]'.length)
     const args = [
@@ -79,10 +81,11 @@ export function createBulk(
       channel,
       atOnce,
       call,
-      `b${encodeFilter(filter)}`,
+      `b${entry}`,
       lead,
       salt,
       JSON.stringify(filter.prefix),
+      inParts ? LONGEST_FILTER : 0,
     ]
     for (;;) {
       const [outcome, count, ...bodies] = listOf(await connection.run(scripts.revoke, args))

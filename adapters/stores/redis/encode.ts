@@ -3,6 +3,7 @@ import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
 import { ownFields } from '../../../src/model/own-fields.js'
 import type { StoredToken } from '../../../src/model/record.js'
 import { foldAscii } from '../../../src/policy/fold-ascii.js'
+import { isLong, withoutLists } from '../../../src/store/feed-filters.js'
 import type { ConsumerState, OwnerChange, RevocationStamp, TokenFilter } from '../../../src/store/port.js'
 import { indexesOf, indexesOfEvent } from './keys.js'
 
@@ -82,15 +83,10 @@ export function isOfAnother(body: unknown, prefix: string): boolean {
   }
 }
 
-/** Longer filters name thousands of tokens or tenants. The feed then gets a wider filter, which also matches unchanged tokens. */
-const LONGEST_FILTER = 16_000
-
-/** Returns the feed entry of a bulk revocation. */
-export function encodeFilter(filter: TokenFilter): string {
-  const text = JSON.stringify(filter)
-  if (text.length <= LONGEST_FILTER) return text
-  const { ids: _, tenantIds: __, ...rest } = filter
-  return JSON.stringify(rest)
+/** Returns the feed entry of a bulk revocation. If `inParts`, the script adds the tenants, in as many entries as necessary. */
+export function encodeFilter(filter: TokenFilter): { readonly entry: string; readonly inParts: boolean } {
+  const isTooLong = isLong(filter)
+  return { entry: JSON.stringify(isTooLong ? withoutLists(filter) : filter), inParts: isTooLong && filter.tenantIds !== undefined }
 }
 
 /** Encodes a feed entry about an owner. */

@@ -3,7 +3,8 @@ import { refuseMoving } from './moves.js'
 /**
  * A bulk revocation. ARGV: the filter and stamp as JSON (`RevocationSpec`), the event's ID, body (without ID, tenant, count and salt) and index
  * keys, the length of the feed's history, the channel, how many tokens one script may examine, the call's own name, the feed's entry, the
- * start of the name of an event's tenant index, the salt from which those of the events are derived (or empty), and the prefix as JSON.
+ * start of the name of an event's tenant index, the salt from which those of the events are derived (or empty), the prefix as JSON, and 0 or, if the
+ * feed's entry is to be written once for each part of the tenants, the maximum length of such a part.
  *
  * A small revocation is written into every token immediately. A large one would block Redis: its exact counts are taken from the sizes of the indexes, and a
  * job is written. The job takes effect immediately, since every reader applies it, and `driveJob` then writes it into the tokens. Returns `done`, `job`,
@@ -36,12 +37,32 @@ local function add(tenant, count)
   total = total + count
 end
 
+-- Adds the tenants to the feed's entry, in parts.
+local function feedEntries()
+  local most = tonumber(ARGV[13])
+  if most == 0 then return { ARGV[9] } end
+  local start = string.sub(ARGV[9], 1, -2) .. ',"tenantIds":['
+  local entries, part, length = {}, {}, 0
+  local function close() entries[#entries + 1] = start .. table.concat(part, ',') .. ']}' end
+  for _, tenant in ipairs(touched) do
+    if #part > 0 and length + #tenant >= most then
+      close()
+      part, length = {}, 0
+    end
+    part[#part + 1] = tenant
+    length = length + #tenant + 1
+  end
+  close()
+  return entries
+end
+
 local out = { 'done', 0 }
 local function finish()
   remember(ARGV[8], num(total) .. ' ' .. num(#touched))
   out[2] = total
   if total == 0 then return nil end
-  local head = call('INCR', P .. 'feed:head')
+  local entries = feedEntries()
+  local head = call('INCRBY', P .. 'feed:head', #entries)
   local seq = call('INCRBY', P .. 'ev:head', #touched) - #touched
   local said = string.sub(ARGV[3], 1, -2)
   for i, tenant in ipairs(touched) do
@@ -55,7 +76,7 @@ local function finish()
     writeEvent(seq + i, id, out[i + 2], ARGV[4])
     if tenant ~= '' then call('ZADD', P .. ARGV[10] .. tenant .. ']', num(seq + i), id) end
   end
-  appendFeed(head, { ARGV[9] }, tonumber(ARGV[5]), ARGV[6])
+  appendFeed(head, entries, tonumber(ARGV[5]), ARGV[6])
   return head
 end
 

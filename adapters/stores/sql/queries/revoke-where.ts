@@ -14,7 +14,7 @@ import type { Wide } from '../schema/token-columns.js'
 import { wide } from '../schema/wide.js'
 import { askByKey } from './by-key.js'
 import { filterConditions } from './filter.js'
-import { bulkLine } from './lines.js'
+import { bulkLines } from './lines.js'
 import { readMove, refuseFenced } from './moves.js'
 import { hasUnplaced, isUnplaced, placeAll } from './place-events.js'
 import { waitFor } from './short-wait.js'
@@ -218,7 +218,7 @@ function* steps(sql: Sql, work: Work, event: StoredEvent, inSteps?: () => void, 
   yield* revokeUnderFeed(sql, work, since)
   if (counts.size === 0) return { count: 0, events: [], ...placed }
   const events = bulkEvents(event, counts)
-  yield* writeFeed(sql, events, [bulkLine(filter)])
+  yield* writeFeed(sql, events, bulkLines(filter, counts.keys()))
   const count = [...counts.values()].reduce((sum, found) => sum + found, 0)
   return { count, events, ...placed }
 }
