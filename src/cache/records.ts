@@ -164,11 +164,11 @@ export class RecordCache {
   }
 
   /**
-   * Returns whether work with this token may continue while the store cannot be read. It may if the feed can still be trusted, or if a new request would be
-   * served anyway.
+   * Returns whether work with this token may continue while the store cannot be read. It may if the feed can still be trusted and announced no change, or if a
+   * new request would be served anyway.
    */
-  bridges(id: string): boolean {
-    return this.follower.isFresh() || this.#stale(id) !== undefined
+  bridges(id: string, hasChanged: boolean): boolean {
+    return (!hasChanged && this.follower.isFresh()) || this.#stale(id) !== undefined
   }
 
   // The entry that a verification falls back to if the store fails.

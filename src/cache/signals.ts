@@ -6,6 +6,7 @@ import type { Report } from '../store/reporter.js'
 import { CLOCK_CHECK_MS, leftOf } from '../store/timer.js'
 import { AffectedWatches, type Searching } from './affected-watches.js'
 import { CheckTurns } from './check-turns.js'
+import { endingWith, filteredOf } from './ending-together.js'
 import type { Entry } from './entry.js'
 import { type ControllerRef, createCollected, createHeldSignal, refTo } from './held-signal.js'
 
@@ -16,30 +17,6 @@ export type RequestSignal = {
   readonly signal: AbortSignal
   /** Ends the request: the signal does not fire anymore, and its resources are released. */
   detach(): void
-}
-
-/** For a token that was imported in several formats, the other tokens with the same secret, which stop being valid together with it. */
-const endingTogether: WeakMap<Entry, readonly Filtered[]> = new WeakMap()
-
-/** Makes the signals of this entry also fire when one of `others` ends. Replaces the tokens of an earlier call. */
-export function endTogether(entry: Entry, others: readonly Entry[]): void {
-  if (others.length > 0) endingTogether.set(entry, others.map(filteredOf))
-  else endingTogether.delete(entry)
-}
-
-/** Returns the tokens that also end this entry when they end. */
-export function endingWith(entry: Entry): readonly Filtered[] {
-  return endingTogether.get(entry) ?? []
-}
-
-/** Returns the IDs of the tokens that also end this entry when they end. */
-export function endsWith(entry: Entry): readonly string[] {
-  return endingWith(entry).map(({ id }) => id)
-}
-
-// Copies only the required fields, because the entry may leave the cache long before the work ends.
-function filteredOf({ id, tenantId, ownerId, createdBy, rootId }: Filtered): Filtered {
-  return { id, tenantId, ownerId, createdBy, rootId }
 }
 
 /** The watched state of a token. */
@@ -55,6 +32,8 @@ type Watch = {
   /** The lifecycles that were last read. */
   readonly lifecycles: Map<string, Lifecycle>
   timer: ReturnType<typeof setTimeout> | undefined
+  /** Ends the work unless a known change to one of these tokens can be read by then. */
+  unread: ReturnType<typeof setTimeout> | undefined
   /** Whether the check that is under way must be repeated. */
   again: boolean
 }
@@ -65,8 +44,10 @@ export type SignalSource = {
   readonly read: (id: string, own: boolean) => Promise<Watched | undefined>
   /** Starts following changes from other nodes. */
   readonly follow: () => void
-  /** Returns whether work with this token may continue even though its record cannot be read. */
-  readonly bridges: (id: string) => boolean
+  /** Returns whether work with this token may continue even though its record cannot be read. `hasChanged`: since it was last read. */
+  readonly bridges: (id: string, hasChanged: boolean) => boolean
+  /** How long work may continue with a token that has changed, while the change cannot be read. */
+  readonly unreadMs: number
   readonly clock: () => number
   readonly report: Report
 } & Searching
@@ -90,7 +71,7 @@ export class Signals {
 
   constructor(source: SignalSource) {
     this.#source = source
-    this.#affected = new AffectedWatches(this.#watches, source, (id) => this.#look(id))
+    this.#affected = new AffectedWatches(this.#watches, source, (id) => this.#noteChange(id))
   }
 
   /** The number of watched tokens. */
@@ -133,13 +114,14 @@ export class Signals {
       about: new Map([[entry.id, filteredOf(entry)]]),
       lifecycles: new Map([[entry.id, entry.lifecycle]]),
       timer: undefined,
+      unread: undefined,
       again: false,
     }
     this.#watches.set(entry.id, watch)
     this.#source.follow()
     // This read also sets the timer.
     // The token may have changed between the decision and this moment.
-    this.changed(entry.id)
+    this.#look(entry.id)
     return watch
   }
 
@@ -150,11 +132,12 @@ export class Signals {
       const watched = this.#together.get(other.id) ?? new Set()
       this.#together.set(other.id, watched.add(id))
     }
-    if (fresh.length > 0) this.changed(id)
+    if (fresh.length > 0) this.#look(id)
   }
 
   #drop(id: string, watch: Watch): void {
     clearTimeout(watch.timer)
+    clearTimeout(watch.unread)
     if (this.#watches.get(id) !== watch) return
     this.#watches.delete(id)
     for (const other of watch.about.keys()) {
@@ -171,7 +154,24 @@ export class Signals {
   }
 
   changed(id: string): void {
-    for (const watched of [id, ...(this.#together.get(id) ?? [])]) this.#look(watched)
+    for (const watched of [id, ...(this.#together.get(id) ?? [])]) this.#noteChange(watched)
+  }
+
+  #noteChange(id: string): void {
+    const watch = this.#watches.get(id)
+    if (watch === undefined) return
+    this.#awaitRead(id, watch)
+    this.#look(id)
+  }
+
+  // The change may be the end of the token. While it cannot be read, new requests with the token are refused.
+  #awaitRead(id: string, watch: Watch): void {
+    watch.unread ??= this.#source.background.timer(() => {
+      watch.unread = undefined
+      if (this.#watches.get(id) !== watch) return
+      if ([...watch.about.keys()].every((each) => this.#source.bridges(each, true))) this.#awaitRead(id, watch)
+      else this.#end(id, watch, 'store_unavailable')
+    }, this.#source.unreadMs)
   }
 
   #look(id: string): void {
@@ -196,7 +196,7 @@ export class Signals {
   /** Stops watching. Ongoing work ends, just as a new request would be refused. */
   stop(): void {
     this.#stopped = true
-    for (const [id, watch] of [...this.#watches]) this.#end(id, watch, new ClosedError())
+    for (const [id, watch] of [...this.#watches]) this.#end(id, watch, 'closed')
   }
 
   async #check(id: string): Promise<void> {
@@ -211,7 +211,7 @@ export class Signals {
     } while (watch.again && code === undefined && watch.requests.size > 0)
     this.#checking.delete(watch)
     if (code === undefined || watch.requests.size === 0) return
-    this.#end(id, watch, new LatchkeyError(code, `the token of this request is no longer valid: ${code}`))
+    this.#end(id, watch, code)
   }
 
   async #verdict(id: string, watch: Watch): Promise<RefusalCode | 'store_unavailable' | undefined> {
@@ -227,13 +227,17 @@ export class Signals {
           watch.about.set(each, filteredOf(entry))
         }
       }
+      if (!watch.again) {
+        clearTimeout(watch.unread)
+        watch.unread = undefined
+      }
       this.#arm(id, watch)
       return this.#refusal(watch)
     } catch (error) {
       this.#source.report('verify', error)
       // Nothing can confirm the token anymore, so the work ends, just as a new request would be refused.
-      if (![...watch.about.keys()].every(this.#source.bridges)) return 'store_unavailable'
-      this.#later(id, watch, RETRY_MS, () => this.changed(id))
+      if (![...watch.about.keys()].every((each) => this.#source.bridges(each, false))) return 'store_unavailable'
+      this.#later(id, watch, RETRY_MS, () => this.#look(id))
       return this.#refusalByClock(watch)
     }
   }
@@ -268,7 +272,7 @@ export class Signals {
     this.#later(id, watch, Math.min(leftMs, CLOCK_CHECK_MS), () => {
       const left = leftOf(() => expiresAt - this.#source.clock())
       if (left > 0) this.#awaitExpiry(id, watch, expiresAt, left)
-      else this.changed(id)
+      else this.#look(id)
     })
   }
 
@@ -278,7 +282,8 @@ export class Signals {
     watch.timer = this.#source.background.timer(work, Math.max(1, delayMs))
   }
 
-  #end(id: string, watch: Watch, reason: LatchkeyError): void {
+  #end(id: string, watch: Watch, code: RefusalCode | 'store_unavailable' | 'closed'): void {
+    const reason = code === 'closed' ? new ClosedError() : new LatchkeyError(code, `the token of this request is no longer valid: ${code}`)
     this.#drop(id, watch)
     const requests = [...watch.requests]
     watch.requests.clear()

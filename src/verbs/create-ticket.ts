@@ -1,5 +1,5 @@
+import { endsWith } from '../cache/ending-together.js'
 import type { Entry } from '../cache/entry.js'
-import { endsWith } from '../cache/signals.js'
 import { InvalidInputError, LatchkeyError, type RefusalCode } from '../errors.js'
 import { TICKET_PROTOCOL, type Ticket } from '../model/ticket.js'
 import { readClock } from '../policy/instant.js'

@@ -37,6 +37,8 @@ import { ActorTurns, StoreTurns } from './store-turns.js'
 const DEFAULT_FLUSH_MS = 1000
 /** The longest pause between two searches for open signals that bulk changes affect. It adds to the time until other nodes' changes are known. */
 const SIGNALS_PAUSE_MS = 100
+/** The minimum time to read a changed token before work with it ends. */
+const LEAST_UNREAD_MS = 100
 const USED_TICKETS: Rate = { burst: 20, perSecond: 1 }
 const OWNER_REFUSALS: Rate = { burst: 100, perSecond: 10 }
 /** Callers that wait for other nodes share their store reads. There is at most one read in this interval. */
@@ -122,7 +124,9 @@ export function buildContext(settings: Settings): Context {
   const signals = new Signals({
     read: async (id, own) => watchedOf(own ? settings.imports : undefined, await records.readAgain(id)),
     follow: () => records.follower.start(),
-    bridges: (id) => records.bridges(id),
+    bridges: (id, hasChanged) => records.bridges(id, hasChanged),
+    // A change is known after a quarter of the bound at the latest.
+    unreadMs: Math.max(LEAST_UNREAD_MS, maxStalenessMs / 2),
     clock,
     report,
     background,

@@ -1,7 +1,7 @@
 import { aboutToken } from '../activity/about-token.js'
 import type { UsageRecorder } from '../activity/usage.js'
+import { endingWith } from '../cache/ending-together.js'
 import type { Entry } from '../cache/entry.js'
-import { endingWith } from '../cache/signals.js'
 import type { RefusalCode } from '../errors.js'
 import type { CountedUse, UseOutcome } from '../model/counted-use.js'
 import type { Principal } from '../model/principal.js'

@@ -1,5 +1,5 @@
+import { endTogether } from '../cache/ending-together.js'
 import type { Entry } from '../cache/entry.js'
-import { endTogether } from '../cache/signals.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { ForeignShapes } from '../model/foreign-shapes.js'
 import type { MaybePromise } from '../model/json.js'

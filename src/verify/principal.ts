@@ -1,5 +1,6 @@
+import { endsWith } from '../cache/ending-together.js'
 import { type Entry, rootIdOf } from '../cache/entry.js'
-import { endsWith, type RequestSignal } from '../cache/signals.js'
+import type { RequestSignal } from '../cache/signals.js'
 import type { TokenHolder } from '../cache/standing.js'
 import type { JsonObject, Resources } from '../model/json.js'
 import { cutOff, ownFields } from '../model/own-fields.js'

@@ -30,6 +30,7 @@ function watching(): { signals: Signals; entry: () => Entry; revoke: (id: string
     clock: () => Date.now(),
     background: new Background(),
     pauseMs: 5,
+    unreadMs: 60_000,
   })
   return {
     signals,
@@ -176,6 +177,7 @@ describe('request signals', () => {
       clock: () => Date.now(),
       background: new Background(),
       pauseMs: 5,
+      unreadMs: 60_000,
     })
     const { signal } = signals.open(one)
     signals.checkWhere([{ prefix: 'acme_test', rootId: one.id }])
