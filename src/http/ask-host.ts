@@ -4,6 +4,7 @@ import type { MaybePromise } from '../model/json.js'
 import type { Principal } from '../model/principal.js'
 import { scopeSet } from '../policy/scope-set.js'
 import { type CallSite, callOut } from '../store/deadline.js'
+import { withoutTexts } from '../token/redact.js'
 import { warn } from './diagnostics.js'
 import { foreignPrincipal, sessionPrincipal } from './host-principal.js'
 import { type AuthenticateOptions, CALLBACK_DEADLINE_MS } from './options.js'
@@ -26,12 +27,14 @@ export function askHost<R>(
   /** Reads an answer. An incomplete answer is reported to the host's developer, and the request is refused. */
   const reading =
     (code: 'LATCHKEY_W008' | 'LATCHKEY_W009', read: (answer: unknown) => Principal) =>
+    (request: R) =>
     (answer: unknown): Principal | undefined => {
       if (answer === undefined || answer === null || answer === false) return undefined
       try {
         return read(answer)
       } catch (error) {
-        warn(code, onWarning, isInvalidInput(error) ? error.message : '')
+        // The message quotes names from the answer, which may be made from the request.
+        warn(code, onWarning, isInvalidInput(error) ? withoutTexts(error.message, secretsOf(request)) : '')
         throw error
       }
     }
@@ -48,7 +51,8 @@ export function askHost<R>(
   })
 
   return {
-    session: session && ((request) => callOut(site('session', request), () => session(request), readSession)),
-    foreign: foreign && ((credential, request) => callOut(site('foreign', request), () => foreign(credential, request), readForeign)),
+    session: session && ((request) => callOut(site('session', request), () => session(request), readSession(request))),
+    foreign:
+      foreign && ((credential, request) => callOut(site('foreign', request), () => foreign(credential, request), readForeign(request))),
   }
 }

@@ -28,6 +28,10 @@ const BASE64 = /^[0-9A-Za-z+/_-]+=*$/
 const ENCODED = /[0-9A-Za-z+/_-]{22,}={0,2}/g
 /** How many of them are decoded, for the same reason as above. */
 const MOST_ENCODED = 256
+/** From this length on, a cookie may be continued from another one, and may begin at any of the four digits of a group. */
+const LONG_RUN = 200
+const LONGEST_LABEL = 40
+const MOST_LABELS = 3
 // The forms of Express (`s:id.signature`) and of Hono (`id.signature`).
 const SIGNED = /^(?:s:(.+)\.[^.]*|([^.]+)\.[0-9A-Za-z+/_=-]{27,})$/s
 
@@ -69,13 +73,26 @@ class InnerTexts {
 
   /** Returns the decoded texts, and the pieces of decoded bytes that are not text. */
   decodedFrom(text: string): readonly string[] {
-    const found = (text.match(ENCODED) ?? []).flatMap((each) => (each === text ? each.split('--') : [each, ...each.split('--')]))
-    return found.flatMap((each) => {
-      if (each.length < SHORTEST_PIECE || each === text || this.#seen.has(each) || this.isFull) return []
-      this.#seen.add(each)
-      return decodeBase64Leniently(each).flatMap((decoded) => (isText(decoded) ? decoded : piecesOf(decoded)))
+    return (text.match(ENCODED) ?? []).flatMap((run) => {
+      if (this.#seen.has(run) || this.isFull) return []
+      this.#seen.add(run)
+      const parts = new Set([
+        ...run.split('--'),
+        ...withoutLabels(run),
+        ...(run.length < LONG_RUN ? [] : [1, 2, 3].map((from) => run.slice(from))),
+      ])
+      if (run !== text) parts.add(run)
+      return [...parts]
+        .filter(({ length }) => length >= SHORTEST_PIECE)
+        .flatMap(decodeBase64Leniently)
+        .flatMap((decoded) => (isText(decoded) ? decoded : piecesOf(decoded)))
     })
   }
+}
+
+/** Returns what follows the first signs of base64url that may also separate a label, as in `base64-eyJ…` and `sess_eyJ…`. */
+function withoutLabels(run: string): readonly string[] {
+  return Array.from(run.slice(0, LONGEST_LABEL).matchAll(/[-_]/g), ({ index }) => run.slice(index + 1)).slice(0, MOST_LABELS)
 }
 
 /** Texts and their pieces, up to a maximum length. */

@@ -16,6 +16,7 @@ import type { Principal, RateState } from '../model/principal.js'
 import { type Allowance, type CallSite, callOut, newAllowance } from '../store/deadline.js'
 import { tellableFault } from '../store/describe-fault.js'
 import { createParser } from '../token/parse.js'
+import { withoutTexts } from '../token/redact.js'
 import { Refusal } from './fault.js'
 import type { ManagementSettings } from './options.js'
 
@@ -125,12 +126,9 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
         undoUse(caller.use)
         throw new Refusal('token_cannot_manage', 'a request with a token can manage only /self: sign in as a person')
       }
-      return readAnswer(
-        inside,
-        await ask(caller.actor, { ...site, leftMs: allowance.leftMs, secrets: () => secretsIn(headers, [...fields]) }),
-        caller.ip,
-        allowance,
-      )
+      const secrets = (): readonly string[] => secretsIn(headers, [...fields])
+      const answer = await ask(caller.actor, { ...site, leftMs: allowance.leftMs, secrets })
+      return readAnswer(inside, answer, caller.ip, allowance, secrets)
     },
     async holder(request, caller, allowance = newAllowance(inside, settings.deadlineMs)) {
       // The holder of a signed or foreign token has not presented the API token that it names, so that holder may neither read nor rotate it. The same applies
@@ -273,19 +271,21 @@ async function ask(actor: unknown, site: CallSite): Promise<unknown> {
 }
 
 /** Only a complete actor counts as signed in. */
-function readAnswer(inside: Internals, answer: unknown, ip: string | undefined, allowance: Allowance): Asking {
-  const asking = answer ? tryRead(inside, answer, ip, allowance) : undefined
+type Secrets = () => readonly string[]
+
+function readAnswer(inside: Internals, answer: unknown, ip: string | undefined, allowance: Allowance, secrets: Secrets): Asking {
+  const asking = answer ? tryRead(inside, answer, ip, allowance, secrets) : undefined
   if (asking === undefined || asking.actor.tenants.length === 0) throw new Refusal('actor_missing', 'sign in to manage tokens')
   return asking
 }
 
-function tryRead(inside: Internals, answer: unknown, ip: string | undefined, allowance: Allowance): Asking | undefined {
+function tryRead(inside: Internals, answer: unknown, ip: string | undefined, allowance: Allowance, secrets: Secrets): Asking | undefined {
   try {
     return inside.actAs(answer, ip, allowance)
   } catch (error) {
     if (!isInvalidInput(error)) throw error
     // The caller sees only "sign in", which would not help the developer of the callback find the mistake.
-    warn('LATCHKEY_W006', undefined, error.message)
+    warn('LATCHKEY_W006', undefined, withoutTexts(error.message, secrets()))
     return undefined
   }
 }

@@ -1,6 +1,7 @@
 import { type Code, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import { ownFields } from '../model/own-fields.js'
+import { EVERY_TEXT } from '../token/redact.js'
 import { copyFault, describeFault, isTellableFault, tellableFault } from './describe-fault.js'
 import type { FaultPlace } from './fault-places.js'
 import { type Report, reportedSince, reportsSoFar } from './reporter.js'
@@ -248,7 +249,7 @@ function late(site: CallSite): DeadlineError {
 
 function unavailable(site: CallSite, error: unknown, begun: number): LatchkeyError {
   const { where, report, secrets } = ownFields(site)
-  const fault = faultOf(site, error, secrets?.() ?? [], begun)
+  const fault = faultOf(site, error, hiddenBy(secrets), begun)
   report(where, fault)
   return fault
 }
@@ -259,6 +260,15 @@ function faultOf({ what, where }: CallSite, error: unknown, hidden: readonly str
   if (!isLatchkeyError(error) || !isPassed(error))
     return new StoreUnavailableError(failed, quotesItsInput(where) ? describeFault(error) : copyFault(error, hidden))
   return reportedSince(error, begun) && isTellableFault(error, hidden) ? error : tellableFault(failed, error, hidden)
+}
+
+// The host's own request may throw when it is read. Then nothing of the error is quoted.
+function hiddenBy(secrets: CallSite['secrets']): readonly string[] {
+  try {
+    return secrets?.() ?? []
+  } catch {
+    return EVERY_TEXT
+  }
 }
 
 function isPassed(error: LatchkeyError): boolean {

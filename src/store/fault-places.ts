@@ -10,6 +10,8 @@ export type FaultHelp = {
 
 /** The code of faults in the host's own functions. */
 export const CALLBACK_FAILED = 'LATCHKEY_CALLBACK_FAILED'
+/** The code of faults for which there is no other place. */
+export const NOT_DECIDED = 'LATCHKEY_NOT_DECIDED'
 
 const STORE: FaultHelp = {
   code: 'LATCHKEY_STORE_FAILED',
@@ -20,7 +22,7 @@ const STORE: FaultHelp = {
 const CALLBACK: FaultHelp = { code: CALLBACK_FAILED, advice: 'Fix the callback; requests that depend on it are refused until then.' }
 const CALLBACK_ASIDE: FaultHelp = { code: CALLBACK_FAILED, advice: 'Fix the callback; requests are answered regardless.' }
 const OWN: FaultHelp = {
-  code: 'LATCHKEY_NOT_DECIDED',
+  code: NOT_DECIDED,
   advice: 'The operation will be retried, or its request was already answered with 503.',
 }
 

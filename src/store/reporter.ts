@@ -1,7 +1,7 @@
 import { isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
 import { redact } from '../token/redact.js'
 import { describeFault, tellableFault } from './describe-fault.js'
-import { CALLBACK_FAILED, type FaultPlace, helpFor, isAdvised, kindOf } from './fault-places.js'
+import { CALLBACK_FAILED, type FaultPlace, helpFor, isAdvised, kindOf, NOT_DECIDED } from './fault-places.js'
 
 /** A fault that latchkey answered with 503 or worked around. */
 export type FaultReport = {
@@ -74,11 +74,25 @@ function faultWithin(error: LatchkeyError): LatchkeyError | undefined {
   }
 }
 
+/** The errors that a listener or a logger has been told of. Several reporters may share it, such as those of an instance and of a verifier beside it. */
+const toldTo: WeakMap<object, WeakSet<object>> = new WeakMap()
+
+function toldOf(audience: object): WeakSet<object> {
+  const told = toldTo.get(audience) ?? new WeakSet<object>()
+  toldTo.set(audience, told)
+  return told
+}
+
 type Line = { quietUntil: number; suppressed: number }
 
-/** Creates the reporter of one instance. */
-export function createReporter({ onError, logger }: FaultOptions, monotonic: () => number = () => performance.now()): Report {
-  const told = new WeakSet<object>()
+/** Creates the reporter of one instance. `audience`: the host's listener, if `onError` wraps it. */
+export function createReporter(
+  { onError, logger }: FaultOptions,
+  monotonic: () => number = () => performance.now(),
+  audience: object | undefined = onError,
+): Report {
+  const heard = audience && toldOf(audience)
+  const logged = logger === false ? undefined : toldOf(logger || console)
   const lines = new Map<string, Line>()
   let telling = false
 
@@ -100,21 +114,25 @@ export function createReporter({ onError, logger }: FaultOptions, monotonic: () 
     quietly(() => (logger || console).error(text))
   }
 
-  return function report(where, error, secrets) {
+  return function report(given, error, secrets) {
+    // A fault that another reporter has told of keeps its place.
+    const where = helpFor(given).code === NOT_DECIDED ? (placeOf(error) ?? given) : given
     noteReport(where, error)
     // Otherwise, a listener that calls latchkey and causes another fault would be called forever.
-    if (telling || isTold(told, error)) return
-    if (isLatchkeyError(error)) told.add(error)
+    if (telling) return
+    const isHeard = heard === undefined || isTold(heard, error)
+    const isLogged = logged === undefined || isTold(logged, error)
     let line: Line | undefined
     quietly(() => {
-      line = dueLine(where)
+      if (!isLogged) line = dueLine(where)
     })
+    for (const told of [heard, logged]) if (isLatchkeyError(error)) told?.add(error)
     // Removing secrets takes time in proportion to the header fields of a request, which its sender chooses.
-    if (onError === undefined && line === undefined) return
+    if (isHeard && line === undefined) return
     const fault: FaultReport = Object.freeze({ where, error: presentable(where, error, secretsFrom(secrets)) })
-    told.add(fault.error)
+    for (const told of [heard, logged]) told?.add(fault.error)
     telling = true
-    if (onError !== undefined) quietly(() => onError(fault))
+    if (!isHeard) quietly(() => onError?.(fault))
     if (line !== undefined) quietly(() => write(line as Line, fault))
     telling = false
   }

@@ -42,6 +42,16 @@ it.each([
   ],
   ['a signed cookie of Tornado', ['cookie', `s="2|1:0|10:1764590000|1:s|${btoa(json).length}:${btoa(json)}|${'0a'.repeat(32)}"`]],
   ['a token of Phoenix', ['cookie', `s=SFMyNTY.${base64url(`\u0083m${json}`)}.c2lnbmF0dXJl`]],
+  ['a session after a label and a hyphen', ['cookie', `sb-auth=base64-${base64url(json)}`]],
+  ['a session after a label and an underscore', ['cookie', `s=sess_live_${base64url(json)}`]],
+  ['a session after an encoded label', ['cookie', `s=${encodeURIComponent(`base64-${btoa(json)}`)}`]],
+  ...[0, 1, 2, 3].map(
+    (from) =>
+      [
+        `a continued session from digit ${from}`,
+        ['cookie', `s.1=${base64url(JSON.stringify({ a: 'é'.repeat(80), sid: SECRET })).slice(from)}`],
+      ] as const,
+  ),
   ['a value between other signs', ['cookie', `s=v1!${btoa(json)}!x(${base64url('0123456789')})`]],
 ] as const)('the credentials of a request include %s', (_what, fields) => {
   expect(secretsIn([...fields], [])).toContain(SECRET)

@@ -2,6 +2,7 @@ import { type CompactJWSHeaderParameters, compactVerify, errors, type FlattenedJ
 import type { Standing } from '../../cache/standing.js'
 import { InvalidInputError, isLatchkeyError, type RefusalCode } from '../../errors.js'
 import { readIdentity } from '../../http/host-principal.js'
+import { secretsIn } from '../../http/secrets-in.js'
 import { AUTHENTICATOR, type Decider, internalsOf, type Latchkey, registerDecider } from '../../instance.js'
 import type { MaybePromise, Resources } from '../../model/json.js'
 import type { Verification, VerifyContext } from '../../model/principal.js'
@@ -198,7 +199,7 @@ function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rul
       kind === 'signed'
         ? rules.identify(claims)
         : await callOut(
-            { ...principalSite, leftMs: dueAt - monotonic() },
+            { ...principalSite, leftMs: dueAt - monotonic(), secrets: () => secretsIn(['authorization', `Bearer ${token}`], []) },
             () => rules.identify(claims),
             (answer) => (answer === null ? null : readIdentity(answer)),
           )

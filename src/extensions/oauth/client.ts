@@ -77,7 +77,7 @@ async function authenticateClient(
   const client = await callOut(
     site,
     () => clientOf(request),
-    (answer) => readClient(answer, report),
+    (answer) => readClient(answer, (where, error) => report(where, error, () => secretsIn(request.headers, []))),
   )
   // RFC 6749 §5.2, RFC 9110 §15.5.2: a 401 carries a challenge.
   if (client === undefined)

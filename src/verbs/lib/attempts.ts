@@ -89,7 +89,7 @@ export function noteAttempted(context: Context, attempted: Attempted): void {
 
 /** Actors with the same ID in different tenants are different people; an actor in several tenants is one person. */
 function by({ id, tenants, ip }: Pick<ReadActor, 'id' | 'tenants' | 'ip'>): Pick<Attempt, 'actorId' | 'from' | 'ip'> {
-  return { actorId: id, from: JSON.stringify([id, tenants?.slice(0, 10)]), ip }
+  return { actorId: id, from: JSON.stringify([id, tenants?.slice(0, 10).map((tenantId) => tenantId.slice(0, MAX_ID))]), ip }
 }
 
 // Omits a tenant that the actor cannot access, because outsiders must not be able to write into its trail.
