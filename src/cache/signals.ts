@@ -237,7 +237,8 @@ export class Signals {
       this.#source.report('verify', error)
       // Nothing can confirm the token anymore, so the work ends, just as a new request would be refused.
       if (![...watch.about.keys()].every((each) => this.#source.bridges(each, false))) return 'store_unavailable'
-      this.#later(id, watch, RETRY_MS, () => this.#look(id))
+      // A known change is read again several times before the work ends.
+      this.#later(id, watch, watch.unread === undefined ? RETRY_MS : Math.min(RETRY_MS, this.#source.unreadMs / 4), () => this.#look(id))
       return this.#refusalByClock(watch)
     }
   }

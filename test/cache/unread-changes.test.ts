@@ -11,7 +11,7 @@ const UNREADABLE = {
 }
 
 /** Two nodes. The second one follows the feed, but while it is `cut`, it cannot read a token. */
-function nodes(fault: () => Promise<never>, cache: { maxStaleness: number; serveStaleFor?: number } = { maxStaleness: 1 }) {
+function nodes(fault: () => Promise<never>, cache: false | { readonly maxStaleness: number } = { maxStaleness: 1 }) {
   const store = memoryStore()
   const state = { cut: false }
   const cut = new Proxy(store, {
@@ -77,8 +77,8 @@ describe.each(Object.entries(UNREADABLE))('a token of a node whose store %s for 
     await Promise.all([a.close(), b.close()])
   })
 
-  it('keeps its signal if the change can be read soon', async () => {
-    const { a, b, state } = nodes(fault, { maxStaleness: 4 })
+  it.each([{ maxStaleness: 4 }, false] as const)('keeps its signal if the change can be read soon, with cache: %j', async (cache) => {
+    const { a, b, state } = nodes(fault, cache)
     const { token, record } = await a.system.create(MADE)
     const signal = await signalOf(b, token)
     await sleep(300)

@@ -4,6 +4,7 @@ export type Mutant = { readonly find: string; readonly become: string }
 /** The code around the decision, by file. At least one core test must fail with each mutant. */
 export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
   'src/cache/records.ts': [
+    { find: '(!hasChanged && this.follower.isFresh())', become: 'this.follower.isFresh()' },
     {
       find: 'return this.#keeps && this.follower.isFresh(shown) ? this.#entries.get(id) : undefined',
       become: 'return this.#entries.get(id)',
@@ -101,11 +102,13 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'await this.#writeLease(head.cursor)', become: '' },
   ],
   'src/cache/signals.ts': [
-    { find: "if (![...watch.about.keys()].every(this.#source.bridges)) return 'store_unavailable'", become: '' },
+    { find: "if (![...watch.about.keys()].every((each) => this.#source.bridges(each, false))) return 'store_unavailable'", become: '' },
+    { find: 'this.#awaitRead(id, watch)\n    this.#look(id)', become: 'this.#look(id)' },
+    { find: 'clearTimeout(watch.unread)\n        watch.unread = undefined', become: '' },
     { find: "if (entry === undefined && each === id) return 'token_unknown'", become: '' },
     { find: '[id, ...(this.#together.get(id) ?? [])]', become: '[id]' },
     { find: 'if (this.#checking.has(watch)) watch.again = true', become: 'if (this.#checking.has(watch)) return' },
-    { find: '// The token may have changed between the decision and this moment.\n    this.changed(entry.id)', become: '' },
+    { find: '// The token may have changed between the decision and this moment.\n    this.#look(entry.id)', become: '' },
     { find: 'this.#source.follow()', become: '' },
     { find: 'watch.lifecycles.set(each, entry.lifecycle)\n', become: '\n' },
     { find: 'Math.min(leftMs, CLOCK_CHECK_MS)', become: 'leftMs' },

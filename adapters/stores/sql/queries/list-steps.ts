@@ -16,6 +16,7 @@ import {
   MOST,
   stretchCondition,
   stretches,
+  withTokens,
 } from './list-walk.js'
 import { type Piece, pieceCondition, piecesOf, type Window, windowOf } from './list-window.js'
 
@@ -120,7 +121,7 @@ export const listInSteps = async (context: Sql, query: ListQuery, folded: string
     if (pieces !== undefined) return readPieces(context, asked, window, pieces, giveWay)
   }
   let page: readonly ListedToken[] = []
-  for (const group of groupsOf(query)) {
+  for (const group of groupsOf(await withTokens(context, query, giveWay))) {
     const found = await readStretches(context, { query: group, folded }, page[query.limit - 1], giveWay)
     page = merge(page, found, query.limit)
   }
