@@ -203,15 +203,14 @@ export class Signals {
     const watch = this.#watches.get(id)
     if (watch === undefined) return
     this.#checking.add(watch)
-    let code: RefusalCode | 'store_unavailable' | undefined
-    do {
-      watch.again = false
-      code = await this.#verdict(id, watch)
-      // If all requests are over, there is nothing to end.
-    } while (watch.again && code === undefined && watch.requests.size > 0)
+    watch.again = false
+    const code = await this.#verdict(id, watch)
     this.#checking.delete(watch)
-    if (code === undefined || watch.requests.size === 0) return
-    this.#end(id, watch, code)
+    // If all requests are over, there is nothing to end.
+    if (watch.requests.size === 0) return
+    if (code !== undefined) this.#end(id, watch, code)
+    // At the end of the line, because changes that come faster than reads would otherwise keep every place taken.
+    else if (watch.again) this.#look(id)
   }
 
   async #verdict(id: string, watch: Watch): Promise<RefusalCode | 'store_unavailable' | undefined> {

@@ -165,6 +165,40 @@ describe('request signals', () => {
     await until(() => fired === 1)
   })
 
+  it('fires although bulk changes come faster than the reads of hundreds of other tokens', async () => {
+    const ended = new Set<string>()
+    const signals = new Signals({
+      report: () => undefined,
+      read: (id) =>
+        new Promise((resolve) =>
+          setTimeout(
+            () => resolve(Object.create(all.get(id) ?? null, { lifecycle: { value: ended.has(id) ? { revokedAt: 1 } : {} } })),
+            30,
+          ),
+        ),
+      follow: () => undefined,
+      bridges: () => true,
+      clock: () => Date.now(),
+      background: new Background(),
+      pauseMs: 5,
+      unreadMs: 60_000,
+    })
+    const all = new Map<string, Entry>()
+    const open = (tenantId: string): { entry: Entry; signal: AbortSignal } => {
+      const entry = compileEntry({ ...token('acme_test'), tenantId }, catalogue)
+      all.set(entry.id, entry)
+      return { entry, signal: signals.open(entry).signal }
+    }
+    const others = Array.from({ length: 400 }, () => open('many'))
+    const one = open('one')
+    const storm = setInterval(() => signals.checkWhere([{ prefix: 'acme_test', tenantIds: ['none'] }]), 1)
+    ended.add(one.entry.id)
+    signals.changed(one.entry.id)
+    await until(() => one.signal.aborted).finally(() => clearInterval(storm))
+    expect(others.some(({ signal }) => signal.aborted)).toBe(false)
+    signals.stop()
+  })
+
   it('reads a token again if a bulk change that may match it arrives during the read', async () => {
     const one = compileEntry(token('acme_test'), catalogue)
     const rotated = (lifecycle: object): Entry => Object.create(one, { rootId: { value: one.id }, lifecycle: { value: lifecycle } })
