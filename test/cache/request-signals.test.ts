@@ -191,7 +191,9 @@ describe('request signals', () => {
     }
     const others = Array.from({ length: 400 }, () => open('many'))
     const one = open('one')
-    const storm = setInterval(() => signals.checkWhere([{ prefix: 'acme_test', tenantIds: ['none'] }]), 1)
+    const disturb = (): void => signals.checkWhere([{ prefix: 'acme_test', tenantIds: ['none'] }])
+    disturb()
+    const storm = setInterval(disturb, 1)
     ended.add(one.entry.id)
     signals.changed(one.entry.id)
     await until(() => one.signal.aborted).finally(() => clearInterval(storm))
