@@ -65,7 +65,7 @@ export function buildContext(settings: Settings): Context {
     countOne(vitals.faults, fault.where)
     return onError?.(fault)
   }
-  const report = createReporter({ ...settings.faults, onError: onFault }, monotonic, settings.faults.onError ?? onFault)
+  const report = createReporter({ ...settings.faults, onError: onFault }, monotonic, onError ?? onFault)
   const moves = new MoveWatch(settings.store, { prefix, monotonic: elapsed, maxAgeMs: maxStalenessMs / 2 })
   const store = new GuardedStore(settings.store, settings.deadlineMs, monotonic, report, moves)
   const newestSeq = async (): Promise<number> => {

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { compileEntry, type Entry } from '../../src/cache/entry.js'
-import { Signals } from '../../src/cache/signals.js'
+import { type SignalSource, Signals } from '../../src/cache/signals.js'
 import { compileCatalogue } from '../../src/policy/catalogue.js'
 import { Background } from '../../src/store/timer.js'
 import { token } from '../../src/testing/store-contract/build.js'
@@ -16,21 +16,26 @@ function collect(): void {
   if (typeof gc === 'function') gc()
 }
 
-function watching(): { signals: Signals; entry: () => Entry; revoke: (id: string) => void } {
-  const revoked = new Set<string>()
-  const entries = new Map<string, Entry>()
-  const signals = new Signals({
+/** Signals whose records are read like this. Work with a token always continues if its record cannot be read. */
+function createSignals(read: SignalSource['read']): Signals {
+  return new Signals({
     report: () => undefined,
-    read: async (id) => {
-      const entry = entries.get(id)
-      return entry && Object.create(entry, { lifecycle: { value: revoked.has(id) ? { revokedAt: 1 } : {} } })
-    },
+    read,
     follow: () => undefined,
     bridges: () => true,
     clock: () => Date.now(),
     background: new Background(),
     pauseMs: 5,
     unreadMs: 60_000,
+  })
+}
+
+function watching(): { signals: Signals; entry: () => Entry; revoke: (id: string) => void } {
+  const revoked = new Set<string>()
+  const entries = new Map<string, Entry>()
+  const signals = createSignals(async (id) => {
+    const entry = entries.get(id)
+    return entry && Object.create(entry, { lifecycle: { value: revoked.has(id) ? { revokedAt: 1 } : {} } })
   })
   return {
     signals,
@@ -167,22 +172,15 @@ describe('request signals', () => {
 
   it('fires although bulk changes come faster than the reads of hundreds of other tokens', async () => {
     const ended = new Set<string>()
-    const signals = new Signals({
-      report: () => undefined,
-      read: (id) =>
+    const signals = createSignals(
+      (id) =>
         new Promise((resolve) =>
           setTimeout(
             () => resolve(Object.create(all.get(id) ?? null, { lifecycle: { value: ended.has(id) ? { revokedAt: 1 } : {} } })),
             30,
           ),
         ),
-      follow: () => undefined,
-      bridges: () => true,
-      clock: () => Date.now(),
-      background: new Background(),
-      pauseMs: 5,
-      unreadMs: 60_000,
-    })
+    )
     const all = new Map<string, Entry>()
     const open = (tenantId: string): { entry: Entry; signal: AbortSignal } => {
       const entry = compileEntry({ ...token('acme_test'), tenantId }, catalogue)
@@ -205,16 +203,7 @@ describe('request signals', () => {
     const one = compileEntry(token('acme_test'), catalogue)
     const rotated = (lifecycle: object): Entry => Object.create(one, { rootId: { value: one.id }, lifecycle: { value: lifecycle } })
     const reads: ((entry: Entry) => void)[] = []
-    const signals = new Signals({
-      report: () => undefined,
-      read: () => new Promise((resolve) => reads.push(resolve)),
-      follow: () => undefined,
-      bridges: () => true,
-      clock: () => Date.now(),
-      background: new Background(),
-      pauseMs: 5,
-      unreadMs: 60_000,
-    })
+    const signals = createSignals(() => new Promise((resolve) => reads.push(resolve)))
     const { signal } = signals.open(one)
     signals.checkWhere([{ prefix: 'acme_test', rootId: one.id }])
     reads[0]?.(rotated({}))
